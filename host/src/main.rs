@@ -1,0 +1,2 @@
+//! The `mgie` command.
+fn main() {}
