@@ -1,0 +1,368 @@
+//! The view that model code loads from: an overlay on a device in a dtype, with a stack of prefixes. It collects what
+//! does not fit instead of failing at the first, so that the user sees one complete list.
+
+use crate::checkpoint::{Checkpoint, StoredTensor};
+use crate::error::{Found, UnfitTensor, WeightsError};
+use crate::overlay::Overlay;
+use crate::read::{ReadError, read};
+use candle_core::{DType, Device, Error, Result, Shape, Tensor};
+use candle_nn::VarBuilder;
+use candle_nn::var_builder::SimpleBackend;
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Who watches the loading: asked between tensors, told of bytes. A node's [`mgie_plugin_api::Run`] is one.
+pub trait Watch: Sync {
+    /// Whether to stop; then loading ends with [`WeightsError::Cancelled`] before the next tensor.
+    fn cancelled(&self) -> bool;
+
+    /// Called after each tensor with the bytes read so far and the bytes of all tensors that the files hold (a model
+    /// need not use them all).
+    fn progress(&self, done: u64, total: u64);
+}
+
+impl Watch for mgie_plugin_api::Run {
+    fn cancelled(&self) -> bool {
+        Self::cancelled(self)
+    }
+
+    fn progress(&self, done: u64, total: u64) {
+        Self::progress(self, done, total, "loading weights");
+    }
+}
+
+/// Tensors by name, on a device in a dtype, below a prefix.
+///
+/// Model code asks for tensors and uses `?` as usual; [`Weights::load`] runs it and turns everything that was missing
+/// or misshapen into one error:
+///
+/// ```no_run
+/// # use mgie_weights::{Weights, WeightsError};
+/// # use candle_core::{DType, Device, Result, Tensor};
+/// struct Linear { weight: Tensor, bias: Tensor }
+/// impl Linear {
+///     fn new(w: &Weights) -> Result<Self> {
+///         Ok(Self { weight: w.get((4, 3), "weight")?, bias: w.get(4, "bias")? })
+///     }
+/// }
+/// # fn example() -> std::result::Result<(), WeightsError> {
+/// let weights = Weights::open("model.safetensors".as_ref(), DType::F32, &Device::Cpu)?;
+/// let linear = weights.load(|w| Linear::new(&w.pp("layers").pp(0)))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Weights<'a> {
+    shared: Arc<Shared<'a>>,
+    prefix: String,
+    dtype: DType,
+}
+
+struct Shared<'a> {
+    overlay: Overlay,
+    device: Device,
+    watch: Option<&'a dyn Watch>,
+    problems: Mutex<Problems>,
+    /// Bytes of all tensors in the files.
+    stored: u64,
+    /// Bytes of them read so far.
+    read: AtomicU64,
+    /// Bytes of tensors handed out, in their new dtype.
+    held: AtomicU64,
+}
+
+#[derive(Default)]
+struct Problems {
+    unfit: Vec<UnfitTensor>,
+    /// What ended the loading at once.
+    fatal: Option<WeightsError>,
+}
+
+impl Weights<'static> {
+    /// All of an overlay, on `device`, in `dtype` unless asked otherwise tensor by tensor.
+    pub fn new(overlay: impl Into<Overlay>, dtype: DType, device: &Device) -> Self {
+        Self::shared(overlay.into(), dtype, device, None)
+    }
+
+    /// All of one file or folder.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open(path: &Path, dtype: DType, device: &Device) -> std::result::Result<Self, WeightsError> {
+        Ok(Self::new(Checkpoint::open(path)?, dtype, device))
+    }
+}
+
+impl<'a> Weights<'a> {
+    /// As [`Weights::new`], with someone who may cancel and who sees progress.
+    pub fn watched(overlay: impl Into<Overlay>, dtype: DType, device: &Device, watch: &'a dyn Watch) -> Self {
+        Self::shared(overlay.into(), dtype, device, Some(watch))
+    }
+
+    fn shared(overlay: Overlay, dtype: DType, device: &Device, watch: Option<&'a dyn Watch>) -> Self {
+        let sizes = overlay.names().filter_map(|name| overlay.get(name));
+        let stored = sizes.map(|tensor| tensor.bytes().len() as u64).sum();
+        Self {
+            shared: Arc::new(Shared {
+                overlay,
+                device: device.clone(),
+                watch,
+                problems: Mutex::default(),
+                stored,
+                read: AtomicU64::new(0),
+                held: AtomicU64::new(0),
+            }),
+            prefix: String::new(),
+            dtype,
+        }
+    }
+
+    /// The same weights below `part`: `w.pp("layers").pp(0)` asks for `layers.0.…`. `part` may contain dots.
+    #[must_use]
+    pub fn pp(&self, part: impl Display) -> Self {
+        Self { prefix: self.full_name(&part.to_string()), ..self.clone() }
+    }
+
+    /// The same weights handed out in another dtype.
+    #[must_use]
+    pub fn in_dtype(&self, dtype: DType) -> Self {
+        Self { dtype, ..self.clone() }
+    }
+
+    /// The dtype of tensors handed out.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The device of tensors handed out.
+    pub fn device(&self) -> &Device {
+        &self.shared.device
+    }
+
+    /// The prefix, without a dot at its end.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The tensor `name` of exactly `shape`, as contiguous data.
+    ///
+    /// A missing or misshapen tensor, and one with NaN or infinity in it, is noted for [`Weights::finish`], and a
+    /// stand-in of zeros that takes no memory comes back. From the first such note on no data is read any more.
+    ///
+    /// # Errors
+    /// Cancelled, out of memory, a device that fails. [`Weights::load`] says which.
+    pub fn get(&self, shape: impl Into<Shape>, name: &str) -> Result<Tensor> {
+        self.tensor(Some(shape.into()), &self.full_name(name), self.dtype, self.device())
+    }
+
+    /// The tensor `name` in whatever shape it has; noted as missing otherwise, and then an empty tensor.
+    ///
+    /// # Errors
+    /// As [`Weights::get`].
+    pub fn get_any(&self, name: &str) -> Result<Tensor> {
+        self.tensor(None, &self.full_name(name), self.dtype, self.device())
+    }
+
+    /// As [`Weights::get`], or `None` where the files do not hold the tensor.
+    ///
+    /// # Errors
+    /// As [`Weights::get`].
+    pub fn get_if_present(&self, shape: impl Into<Shape>, name: &str) -> Result<Option<Tensor>> {
+        if self.contains(name) { self.get(shape, name).map(Some) } else { Ok(None) }
+    }
+
+    /// The shape of a tensor as stored, if it is there.
+    pub fn get_shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.stored(name).map(|tensor| tensor.shape().to_vec())
+    }
+
+    /// The shape of a tensor that must be there and have `RANK` dimensions: how a model without a config file learns
+    /// its widths. Noted for [`Weights::finish`] otherwise.
+    ///
+    /// # Errors
+    /// A missing tensor or one of another rank, as an error that ends the loading: nothing can be built without it.
+    pub fn sizes<const RANK: usize>(&self, name: &str) -> Result<[usize; RANK]> {
+        let stored = self.stored(name);
+        if let Some(sizes) = stored.and_then(|t| <[usize; RANK]>::try_from(t.shape()).ok()) {
+            return Ok(sizes);
+        }
+        let name = self.full_name(name);
+        let found = match stored {
+            None => Found::Nothing,
+            Some(stored) => Found::Value {
+                file: stored.file().to_path_buf(),
+                problem: format!("has shape {:?}, not one of {RANK} dimensions", stored.shape()),
+            },
+        };
+        let unfit = UnfitTensor { name, expected: None, found };
+        let error = Error::Msg(unfit.to_string());
+        self.problems().unfit.push(unfit);
+        Err(error)
+    }
+
+    /// Whether the files hold a tensor of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.stored(name).is_some()
+    }
+
+    /// The names below the prefix, without it, in no particular order.
+    pub fn names(&self) -> Vec<String> {
+        let below = |name: &str| -> Option<String> {
+            if self.prefix.is_empty() {
+                return Some(name.to_string());
+            }
+            let rest = name.strip_prefix(&self.prefix)?.strip_prefix('.')?;
+            Some(rest.to_string())
+        };
+        self.shared.overlay.names().filter_map(below).collect()
+    }
+
+    /// The stored tensor of this name, unconverted.
+    pub fn stored(&self, name: &str) -> Option<StoredTensor<'_>> {
+        self.shared.overlay.get(&self.full_name(name))
+    }
+
+    /// The files and folders looked in, the first asked first.
+    pub fn paths(&self) -> Vec<std::path::PathBuf> {
+        self.shared.overlay.paths()
+    }
+
+    /// Bytes of all tensors handed out so far: what the model holds.
+    pub fn bytes(&self) -> u64 {
+        self.shared.held.load(Ordering::Relaxed)
+    }
+
+    /// The same weights as candle's own `VarBuilder`, for candle-transformers' models; it collects in the same list.
+    pub fn var_builder(&self) -> VarBuilder<'a> {
+        let backend: Box<dyn SimpleBackend + 'a> = Box::new(self.clone());
+        VarBuilder::new_with_args(backend, self.dtype, self.device())
+    }
+
+    /// Builds a model and finishes: `build`'s value, or one error that tells everything that did not fit.
+    ///
+    /// # Errors
+    /// [`WeightsError::Unfit`], [`WeightsError::Cancelled`], or what `build` itself found wrong.
+    pub fn load<M>(&self, build: impl FnOnce(&Self) -> Result<M>) -> std::result::Result<M, WeightsError> {
+        let built = build(self);
+        self.finish()?;
+        Ok(built?)
+    }
+
+    /// Reports everything that was missing, misshapen or unusable so far, and forgets it.
+    ///
+    /// # Errors
+    /// [`WeightsError::Unfit`] with the whole list, or what ended the loading at once, such as
+    /// [`WeightsError::Cancelled`].
+    pub fn finish(&self) -> std::result::Result<(), WeightsError> {
+        let problems = std::mem::take(&mut *self.problems());
+        if let Some(fatal) = problems.fatal {
+            return Err(fatal);
+        }
+        if problems.unfit.is_empty() {
+            return Ok(());
+        }
+        Err(WeightsError::Unfit { files: self.paths(), tensors: problems.unfit })
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        match (self.prefix.is_empty(), name.is_empty()) {
+            (true, _) => name.to_string(),
+            (_, true) => self.prefix.clone(),
+            _ => format!("{}.{name}", self.prefix),
+        }
+    }
+
+    fn problems(&self) -> MutexGuard<'_, Problems> {
+        // A panic while the list was locked leaves it as good as it was.
+        self.shared.problems.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, error: WeightsError) -> Error {
+        let text = error.to_string();
+        self.problems().fatal.get_or_insert(error);
+        Error::Msg(text)
+    }
+
+    /// Notes a problem; a stand-in of the right shape that takes no memory.
+    fn unfit(
+        &self,
+        name: &str,
+        expected: Option<&Shape>,
+        found: Found,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        self.problems().unfit.push(UnfitTensor {
+            name: name.to_string(),
+            expected: expected.map(|shape| shape.dims().to_vec()),
+            found,
+        });
+        stand_in(expected, dtype, device)
+    }
+
+    fn tensor(&self, expected: Option<Shape>, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        if self.shared.watch.is_some_and(|watch| watch.cancelled()) {
+            return Err(self.fail(WeightsError::Cancelled));
+        }
+        let Some(stored) = self.shared.overlay.get(name) else {
+            return self.unfit(name, expected.as_ref(), Found::Nothing, dtype, device);
+        };
+        if let Some(shape) = expected.as_ref().filter(|shape| shape.dims() != stored.shape()) {
+            let found = Found::Shape { file: stored.file().to_path_buf(), shape: stored.shape().to_vec() };
+            return self.unfit(name, Some(shape), found, dtype, device);
+        }
+        if !self.problems().unfit.is_empty() {
+            return stand_in(Some(&Shape::from(stored.shape())), dtype, device);
+        }
+        match read(&stored, dtype, device) {
+            Ok(tensor) => {
+                self.account(&stored, &tensor);
+                Ok(tensor)
+            }
+            Err(ReadError::Value(problem)) => {
+                let found = Found::Value { file: stored.file().to_path_buf(), problem };
+                let shape = expected.unwrap_or_else(|| Shape::from(stored.shape()));
+                self.unfit(name, Some(&shape), found, dtype, device)
+            }
+            Err(ReadError::Fatal(problem)) => {
+                let file = stored.file().display();
+                Err(self.fail(WeightsError::Compute(format!("{file}: tensor {name}: {problem}"))))
+            }
+        }
+    }
+
+    fn account(&self, stored: &StoredTensor<'_>, tensor: &Tensor) {
+        let Shared { read, held, stored: all, .. } = self.shared.as_ref();
+        let bytes = stored.bytes().len() as u64;
+        let done = read.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let size = tensor.elem_count() * tensor.dtype().size_in_bytes();
+        held.fetch_add(size as u64, Ordering::Relaxed);
+        if let Some(watch) = self.shared.watch {
+            watch.progress(done.min(*all), *all);
+        }
+    }
+}
+
+/// Zeros of a shape, over a single element.
+fn stand_in(shape: Option<&Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
+    match shape {
+        Some(shape) => Tensor::zeros((), dtype, device)?.broadcast_as(shape.clone()),
+        None => Tensor::zeros(0, dtype, device),
+    }
+}
+
+impl SimpleBackend for Weights<'_> {
+    fn get(&self, shape: Shape, name: &str, _: candle_nn::Init, dtype: DType, device: &Device) -> Result<Tensor> {
+        self.tensor(Some(shape), &self.full_name(name), dtype, device)
+    }
+
+    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        self.tensor(None, &self.full_name(name), dtype, device)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.contains(name)
+    }
+}
