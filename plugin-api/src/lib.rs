@@ -5,13 +5,15 @@
 //!
 //! Reading order: [`plugin`] (what a plugin is), [`run`] (what a node sees of one run), [`value`] and [`tensor`] (what
 //! flows on wires), [`description`] (what a node says of itself), [`failure`] (what it says when it cannot),
-//! [`extension`] (abilities by id), [`abi`] and [`dlpack`] (what crosses, frozen), and, for hosts, [`host`].
+//! [`extension`] (abilities by id), [`file`] (files read and written whole), [`abi`] and [`dlpack`] (what crosses,
+//! frozen), and, for hosts, [`host`].
 
 pub mod abi;
 pub mod description;
 pub mod dlpack;
 pub mod extension;
 pub mod failure;
+pub mod file;
 mod guard;
 #[cfg(feature = "host")]
 pub mod host;

@@ -1,0 +1,163 @@
+//! Files as nodes read and write them: read within a limit, written whole or not at all, and each thing that can go
+//! wrong told in one line with its remedy. A convenience for plugins; nothing of it crosses the door.
+
+use crate::failure::Failure;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Opens a plain file for reading and tells its length in bytes. Folders, pipes and devices are refused, so that a node
+/// never waits for bytes that may not come.
+///
+/// # Errors
+/// A failure that names the file where it is missing, is none, or may not be read.
+pub fn open(path: &Path) -> Result<(File, u64), Failure> {
+    // Looked at before it is opened: opening a pipe that nobody writes to waits for ever.
+    let found = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if found.is_dir() {
+        return Err(Failure::file(path, "this is a folder").remedy("name a file in it"));
+    }
+    if !found.is_file() {
+        return Err(Failure::file(path, "this is neither a file nor a folder").remedy("name a plain file"));
+    }
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    Ok((file, found.len()))
+}
+
+/// Reads a plain file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open`], and a failure that names size and limit where the file is larger; nothing has been read by then.
+pub fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let (file, length) = open(path)?;
+    let mut bytes = Vec::new();
+    if length <= limit {
+        // One byte past the limit, to notice a file that grows meanwhile.
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    }
+    let length = length.max(bytes.len() as u64);
+    if length > limit {
+        return Err(Failure::file(path, format!("the file has {length} bytes, the limit is {limit}"))
+            .remedy("name a smaller file"));
+    }
+    Ok(bytes)
+}
+
+/// Writes `parts`, one after the other, as the file `path`: into a hidden file beside it, renamed when it is complete.
+/// Something at `path` that is no plain file (a pipe, a device) is written to as it is; where `path` is a link, what it
+/// leads to is replaced.
+///
+/// # Errors
+/// A failure that names the file or its folder; then nothing is left behind and what was there is untouched.
+pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let unwritten = |error: io::Error| {
+        let remedy = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room, or name a file on another disk",
+            _ => "name a file in a folder that can be written to",
+        };
+        Failure::file(path, format!("the file cannot be written ({error})")).remedy(remedy)
+    };
+    let fill = |file: &mut File| parts.iter().try_for_each(|part| file.write_all(part));
+    match fs::metadata(&target) {
+        Ok(there) if there.is_dir() => {
+            return Err(Failure::file(path, "this is a folder").remedy("name a file in it"));
+        }
+        Ok(there) if !there.is_file() => {
+            let mut device = File::options().write(true).open(&target).map_err(unwritten)?;
+            return fill(&mut device).map_err(unwritten);
+        }
+        Ok(there) if there.permissions().readonly() => {
+            return Err(Failure::file(path, "the file is read-only")
+                .remedy("name another file, or make this one writable"));
+        }
+        _ => {}
+    }
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    if !folder.is_dir() {
+        return Err(Failure::file(path, format!("the folder {} is not there", folder.display()))
+            .remedy("make it first, or name a file elsewhere"));
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".mgie-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The default is readable by nobody else; a result is an ordinary file, as the user's umask has it.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut beside = builder.tempfile_in(&folder).map_err(|error| {
+        Failure::file(path, format!("the folder {} cannot be written to ({error})", folder.display()))
+            .remedy("name a file elsewhere")
+    })?;
+    fill(beside.as_file_mut()).map_err(unwritten)?;
+    beside.persist(&target).map_err(|error| unwritten(error.error))?;
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::NotFound => Failure::file(path, "there is no such file").remedy("check the path"),
+        ErrorKind::PermissionDenied => {
+            Failure::file(path, "the file may not be read").remedy("check its permissions")
+        }
+        _ => Failure::file(path, format!("the file cannot be read ({error})")).remedy("check the path"),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn told<T: std::fmt::Debug>(result: Result<T, Failure>, path: &Path) -> String {
+        let told = result.unwrap_err().to_string();
+        assert!(told.starts_with(&path.display().to_string()), "names the file: {told}");
+        told
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_whole(&path, &[b"be", b"fore"]).unwrap();
+        write_whole(&path, &[b"after"]).unwrap();
+        assert_eq!(read_whole(&path, 5).unwrap(), b"after");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        assert!(told(read_whole(&path, 9), &path).contains("no such file; check the path"));
+        assert!(told(read_whole(folder.path(), 9), folder.path()).contains("a folder; name a file in it"));
+        fs::write(&path, "12345").unwrap();
+        assert!(told(read_whole(&path, 4), &path).contains("5 bytes, the limit is 4"));
+        let null = Path::new("/dev/null");
+        assert!(!null.exists() || told(read_whole(null, 9), null).contains("neither a file nor a folder"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(told(write_whole(folder.path(), &[b"x"]), folder.path()).contains("this is a folder"));
+        let path = folder.path().join("none/a.txt");
+        assert!(told(write_whole(&path, &[b"x"]), &path).contains("none is not there; make it first"));
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "before").unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).unwrap();
+        assert!(told(write_whole(&path, &[b"x"]), &path).contains("read-only"));
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        if cfg!(target_os = "linux") {
+            let path = Path::new("/proc/a.txt");
+            assert!(told(write_whole(path, &[b"x"]), path).contains("folder /proc cannot be written to"));
+        }
+    }
+}
