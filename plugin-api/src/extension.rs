@@ -200,7 +200,7 @@ impl Object {
 
     pub(crate) fn export(&self) -> AbiObjectArc {
         match &self.0 {
-            Inner::Local(object) => AbiObject_TO::from_ptr(RArc::new(Shared(Arc::clone(object))), TD_Opaque),
+            Inner::Local(object) => AbiObject_TO::from_ptr(RArc::new(Shared(Some(Arc::clone(object)))), TD_Opaque),
             Inner::Foreign(object) => object.clone(),
         }
     }
@@ -217,10 +217,25 @@ impl fmt::Debug for Object {
 }
 
 #[derive(Clone)]
-struct Shared(Arc<dyn Extensible>);
+struct Shared(Option<Arc<dyn Extensible>>);
+
+/// The last owner may be on the other side of the door, where a panicking destructor must not unwind to.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let object = self.0.take();
+        drop(guarded(move || {
+            drop(object);
+            Ok(())
+        }));
+    }
+}
 
 impl AbiObject for Shared {
     fn extension(&self, id: RStr<'_>) -> ROption<AbiCallBox> {
-        guarded(|| Ok(self.0.extension(id.as_str()))).ok().flatten().map(Extension::export).into()
+        guarded(|| Ok(self.0.as_ref().and_then(|object| object.extension(id.as_str()))))
+            .ok()
+            .flatten()
+            .map(Extension::export)
+            .into()
     }
 }

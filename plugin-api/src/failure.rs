@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 /// What sort of thing went wrong.
@@ -27,9 +28,15 @@ pub enum FailureKind {
     Fault,
 }
 
-/// An error of a node: what, where, what was expected, what was found and what to do about it.
+/// An error of a node: what, where, what was expected, what was found and what to do about it. Its fields are those of
+/// [`Details`], behind a pointer so that a `Result` of it stays small.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+#[serde(transparent)]
+pub struct Failure(Box<Details>);
+
+/// The fields of a [`Failure`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
     /// What sort of thing it is.
     pub kind: FailureKind,
     /// The socket, parameter, file or device; empty where there is no single place.
@@ -51,14 +58,14 @@ pub struct Failure {
 
 impl Failure {
     fn new(kind: FailureKind, place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             kind,
             place: place.into(),
             message: message.into(),
             expected: String::new(),
             found: String::new(),
             remedy: String::new(),
-        }
+        }))
     }
 
     /// The run was cancelled.
@@ -133,6 +140,20 @@ impl Failure {
 
     pub(crate) fn from_json(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_else(|_| Self::fault(format!("an error that is no JSON: {}", json.trim())))
+    }
+}
+
+impl Deref for Failure {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
     }
 }
 

@@ -68,8 +68,9 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
             return fill(&mut device).map_err(unwritten);
         }
         Ok(there) if there.permissions().readonly() => {
-            return Err(Failure::file(path, "the file is read-only")
-                .remedy("name another file, or make this one writable"));
+            return Err(
+                Failure::file(path, "the file is read-only").remedy("name another file, or make this one writable")
+            );
         }
         _ => {}
     }
@@ -101,9 +102,7 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         ErrorKind::NotFound => Failure::file(path, "there is no such file").remedy("check the path"),
-        ErrorKind::PermissionDenied => {
-            Failure::file(path, "the file may not be read").remedy("check its permissions")
-        }
+        ErrorKind::PermissionDenied => Failure::file(path, "the file may not be read").remedy("check its permissions"),
         _ => Failure::file(path, format!("the file cannot be read ({error})")).remedy("check the path"),
     }
 }

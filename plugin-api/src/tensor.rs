@@ -212,7 +212,7 @@ impl Tensor {
     pub fn from_bytes(shape: impl Into<Vec<usize>>, dtype: DType, bytes: &[u8]) -> Result<Self, TensorError> {
         let shape = shape.into();
         let found = bytes.len() / dtype.size();
-        if bytes.len() % dtype.size() != 0 || count(&shape) != Some(found) {
+        if !bytes.len().is_multiple_of(dtype.size()) || count(&shape) != Some(found) {
             return Err(TensorError::Length { expected: count(&shape).unwrap_or(usize::MAX), shape, found });
         }
         macro_rules! collect {

@@ -24,6 +24,12 @@ fn invert(run: &Run) -> Result<Outputs, Failure> {
     let image = run.image("image")?;
     let strength = run.float("strength")? as f32;
     let colours = if image.channels == 4 { 3 } else { image.channels };
+    // An 8- or 16-bit picture stays one: its values lie on that depth's steps.
+    let steps = match image.bit_depth {
+        8 => 255.0,
+        16 => 65535.0,
+        _ => 0.0,
+    };
     let mut pixels = image.pixels().to_vec();
     for (row, line) in pixels.chunks_exact_mut(image.width * image.channels).enumerate() {
         if row % 64 == 0 {
@@ -32,14 +38,13 @@ fn invert(run: &Run) -> Result<Outputs, Failure> {
         }
         for pixel in line.chunks_exact_mut(image.channels) {
             for value in &mut pixel[..colours] {
-                *value += strength * (1.0 - 2.0 * *value);
+                let inverted = *value + strength * (1.0 - 2.0 * *value);
+                *value = if steps > 0.0 { (inverted * steps).round() / steps } else { inverted };
             }
         }
     }
-    // A part of an 8- or 16-bit step is no longer of that depth; a whole inversion is.
-    let bit_depth = if strength == 1.0 || strength == 0.0 { image.bit_depth } else { 32 };
     let tensor = Tensor::from_f32([image.height, image.width, image.channels], pixels)?;
-    Ok(Outputs::new().with("image", Value::image(tensor, bit_depth)))
+    Ok(Outputs::new().with("image", Value::image(tensor, image.bit_depth)))
 }
 
 #[cfg(test)]
@@ -56,11 +61,11 @@ mod tests {
 
     #[test]
     fn colours_are_inverted_and_alpha_is_kept() -> Result<(), Failure> {
-        let picture = Value::image(Tensor::from_f32([1, 1, 4], vec![0.0, 0.25, 1.0, 0.5])?, 8);
+        let picture = Value::image(Tensor::from_f32([1, 1, 4], vec![0.0, 51.0 / 255.0, 1.0, 0.5])?, 8);
         let run = Run::new(json!({ "strength": 1.0 }), vec![("image".into(), picture)], &Object::new(NoHost));
         let outputs = invert(&run)?;
         let image = outputs.get("image").and_then(Value::as_image).ok_or(Failure::failed("no picture"))?;
-        assert_eq!(image.pixels(), [1.0, 0.75, 0.0, 0.5]);
+        assert_eq!(image.pixels(), [1.0, 204.0 / 255.0, 0.0, 0.5]);
         Ok(())
     }
 }
