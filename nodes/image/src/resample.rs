@@ -38,12 +38,12 @@ impl Filter {
 
     /// The filter of this name (lower case), if there is one.
     pub fn from_name(name: &str) -> Option<Filter> {
-        Self::NAMED
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|&(_, filter)| filter)
+        Self::NAMED.iter().find(|(known, _)| *known == name).map(|&(_, filter)| filter)
     }
 }
+
+/// The most samples that a result, or what lies between the two passes, may have.
+pub const MAX_SAMPLES: usize = 1 << 30;
 
 /// Why a resampling was refused. Nothing has been allocated by then.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -63,9 +63,26 @@ pub enum ResampleError {
     /// Only grey (1), RGB (3) and RGBA (4) are pictures.
     #[error("a picture has 1, 3 or 4 channels, not {0}")]
     Channels(usize),
-    /// A side is zero, or the product of sides does not fit the address space.
-    #[error("a picture cannot be resized from {from_width}×{from_height} to {width}×{height}")]
+    /// A side is zero or longer than 2^24.
+    #[error(
+        "a picture with a side of 0, or above 16777216, cannot be resized: from {from_width}×{from_height} to {width}×{height}"
+    )]
     Size {
+        /// Width before, in pixels.
+        from_width: usize,
+        /// Height before, in pixels.
+        from_height: usize,
+        /// Width asked for, in pixels.
+        width: usize,
+        /// Height asked for, in pixels.
+        height: usize,
+    },
+    /// The result, or what lies between the two passes, would not fit in memory.
+    #[error(
+        "resizing {from_width}×{from_height} to {width}×{height} takes more than {MAX_SAMPLES} samples at a time; \
+         do it in steps, or to a smaller size"
+    )]
+    Memory {
         /// Width before, in pixels.
         from_width: usize,
         /// Height before, in pixels.
@@ -110,13 +127,7 @@ pub struct Resize {
 impl Resize {
     /// Stretches the whole source to `width` × `height` pixels.
     pub fn new(width: usize, height: usize, filter: Filter) -> Self {
-        Self {
-            width,
-            height,
-            filter,
-            part: None,
-            window: None,
-        }
+        Self { width, height, filter, part: None, window: None }
     }
 
     /// Takes only this part of the source (left, top, right, bottom in source pixels, fractions allowed): Pillow's `box`.
@@ -136,20 +147,12 @@ impl Resize {
 
     /// Width and height of what comes out, in pixels.
     pub fn result_size(&self) -> (usize, usize) {
-        self.window.map_or((self.width, self.height), |window| {
-            (window.width, window.height)
-        })
+        self.window.map_or((self.width, self.height), |window| (window.width, window.height))
     }
 
     /// Resizes 8-bit samples, `[height, width, channels]` row-major with 1, 3 or 4 channels; four are RGBA with straight
     /// alpha, which is multiplied in before and divided out after as Pillow does. Bit-exact to Pillow.
-    pub fn u8(
-        &self,
-        pixels: &[u8],
-        width: usize,
-        height: usize,
-        channels: usize,
-    ) -> Result<Vec<u8>, ResampleError> {
+    pub fn u8(&self, pixels: &[u8], width: usize, height: usize, channels: usize) -> Result<Vec<u8>, ResampleError> {
         let plan = self.plan(pixels.len(), width, height, channels)?;
         if plan.is_identity() {
             return Ok(plan.crop(pixels));
@@ -168,13 +171,7 @@ impl Resize {
     /// Resizes f32 samples, laid out as for [`Resize::u8`], without clamping: sums in f64, an f32 between the passes and
     /// at the end, as Pillow does for its mode `F`. Four channels are RGBA with straight alpha; where the resized alpha
     /// is zero, colours are left as they were summed.
-    pub fn f32(
-        &self,
-        pixels: &[f32],
-        width: usize,
-        height: usize,
-        channels: usize,
-    ) -> Result<Vec<f32>, ResampleError> {
+    pub fn f32(&self, pixels: &[f32], width: usize, height: usize, channels: usize) -> Result<Vec<f32>, ResampleError> {
         let plan = self.plan(pixels.len(), width, height, channels)?;
         if plan.is_identity() {
             return Ok(plan.crop(pixels));
@@ -199,13 +196,10 @@ impl Resize {
         width: usize,
         height: usize,
         channels: usize,
-        bit_depth: u32,
+        bit_depth: u8,
     ) -> Result<Vec<f32>, ResampleError> {
         if bit_depth == 8 {
-            let bytes: Vec<u8> = samples
-                .iter()
-                .map(|&v| (v * 255.0).round_ties_even() as u8)
-                .collect();
+            let bytes: Vec<u8> = samples.iter().map(|&v| (v * 255.0).round_ties_even() as u8).collect();
             let resized = self.u8(&bytes, width, height, channels)?;
             return Ok(resized.into_iter().map(|v| f32::from(v) / 255.0).collect());
         }
@@ -216,38 +210,17 @@ impl Resize {
         Ok(resized)
     }
 
-    fn plan(
-        &self,
-        samples: usize,
-        width: usize,
-        height: usize,
-        channels: usize,
-    ) -> Result<Plan, ResampleError> {
+    fn plan(&self, samples: usize, width: usize, height: usize, channels: usize) -> Result<Plan, ResampleError> {
         if !matches!(channels, 1 | 3 | 4) {
             return Err(ResampleError::Channels(channels));
         }
-        let expected = width
-            .checked_mul(height)
-            .and_then(|pixels| pixels.checked_mul(channels));
+        let expected = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(channels));
         if expected != Some(samples) {
-            return Err(ResampleError::Length {
-                found: samples,
-                width,
-                height,
-                channels,
-            });
+            return Err(ResampleError::Length { found: samples, width, height, channels });
         }
         let sides = [width, height, self.width, self.height];
-        let fits = |a: usize, b: usize| {
-            a.checked_mul(b)
-                .and_then(|n| n.checked_mul(channels * 4))
-                .is_some()
-        };
         // Past 2^24 a side is no longer an exact f32, in which Pillow keeps the part to take.
-        let sound = sides.iter().all(|&side| (1..=1 << 24).contains(&side))
-            && fits(self.width, self.height)
-            && fits(self.width, height);
-        if !sound {
+        if !sides.iter().all(|side| (1..=1 << 24).contains(side)) {
             return Err(ResampleError::Size {
                 from_width: width,
                 from_height: height,
@@ -258,28 +231,27 @@ impl Resize {
         let whole = [0.0, 0.0, width as f32, height as f32];
         let part = self.part.unwrap_or(whole);
         let [left, top, right, bottom] = part;
-        let within = left >= 0.0
-            && top >= 0.0
-            && right <= whole[2]
-            && bottom <= whole[3]
-            && left < right
-            && top < bottom;
+        let within =
+            left >= 0.0 && top >= 0.0 && right <= whole[2] && bottom <= whole[3] && left < right && top < bottom;
         if !within {
             return Err(ResampleError::Part(part));
         }
-        let window = self.window.unwrap_or(Window {
-            left: 0,
-            top: 0,
-            width: self.width,
-            height: self.height,
-        });
+        let window = self.window.unwrap_or(Window { left: 0, top: 0, width: self.width, height: self.height });
         let inside = |first: usize, length: usize, side: usize| {
             length > 0 && first.checked_add(length).is_some_and(|end| end <= side)
         };
-        if !inside(window.left, window.width, self.width)
-            || !inside(window.top, window.height, self.height)
-        {
+        if !inside(window.left, window.width, self.width) || !inside(window.top, window.height, self.height) {
             return Err(ResampleError::Window(window));
+        }
+        let between = if self.filter == Filter::Nearest { window.height } else { window.height.max(height) };
+        let most = window.width.checked_mul(between).and_then(|pixels| pixels.checked_mul(channels));
+        if most.is_none_or(|samples| samples > MAX_SAMPLES) {
+            return Err(ResampleError::Memory {
+                from_width: width,
+                from_height: height,
+                width: self.width,
+                height: self.height,
+            });
         }
         Ok(Plan {
             width,
@@ -385,20 +357,12 @@ impl Plan {
 
     fn crop<T: Copy>(&self, pixels: &[T]) -> Vec<T> {
         let (row, left, kept) = self.row_lengths();
-        let rows = pixels
-            .chunks_exact(row)
-            .skip(self.down.first)
-            .take(self.down.count);
-        rows.flat_map(|row| row[left..left + kept].iter().copied())
-            .collect()
+        let rows = pixels.chunks_exact(row).skip(self.down.first).take(self.down.count);
+        rows.flat_map(|row| row[left..left + kept].iter().copied()).collect()
     }
 
     fn row_lengths(&self) -> (usize, usize, usize) {
-        (
-            self.width * self.channels,
-            self.across.first * self.channels,
-            self.across.count * self.channels,
-        )
+        (self.width * self.channels, self.across.first * self.channels, self.across.count * self.channels)
     }
 
     fn nearest<T: Copy>(&self, pixels: &[T]) -> Vec<T> {
@@ -408,8 +372,7 @@ impl Plan {
         for row in self.down.nearest() {
             let row = &pixels[row * row_length..(row + 1) * row_length];
             for &column in &columns {
-                result
-                    .extend_from_slice(&row[column * self.channels..(column + 1) * self.channels]);
+                result.extend_from_slice(&row[column * self.channels..(column + 1) * self.channels]);
             }
         }
         result
@@ -424,32 +387,17 @@ impl Plan {
         down: impl Fn(&[T], usize, &Taps) -> Vec<T>,
     ) -> Vec<T> {
         let down_taps = (!self.down.is_identity()).then(|| Taps::new(&self.down, self.filter));
-        let rows = down_taps.as_ref().map_or(
-            self.down.first..self.down.first + self.down.count,
-            Taps::span,
-        );
+        let rows = down_taps.as_ref().map_or(self.down.first..self.down.first + self.down.count, Taps::span);
         let row_length = self.width * self.channels;
         let source = &pixels[rows.start * row_length..rows.end * row_length];
         let narrowed = if self.across.is_identity() {
             let (row, left, kept) = self.row_lengths();
-            source
-                .chunks_exact(row)
-                .flat_map(|row| row[left..left + kept].iter().copied())
-                .collect()
+            source.chunks_exact(row).flat_map(|row| row[left..left + kept].iter().copied()).collect()
         } else {
-            across(
-                source,
-                row_length,
-                self.channels,
-                &Taps::new(&self.across, self.filter),
-            )
+            across(source, row_length, self.channels, &Taps::new(&self.across, self.filter))
         };
         match down_taps {
-            Some(taps) => down(
-                &narrowed,
-                self.across.count * self.channels,
-                &taps.starting_at(rows.start),
-            ),
+            Some(taps) => down(&narrowed, self.across.count * self.channels, &taps.starting_at(rows.start)),
             None => narrowed,
         }
     }
@@ -471,20 +419,8 @@ fn premultiplied_u8(pixels: &[u8]) -> Vec<u8> {
         let product = u32::from(value) * u32::from(alpha) + 128;
         (((product >> 8) + product) >> 8) as u8
     };
-    let multiplied = |p: &[u8; 4]| {
-        [
-            times(p[0], p[3]),
-            times(p[1], p[3]),
-            times(p[2], p[3]),
-            p[3],
-        ]
-    };
-    pixels
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .flat_map(multiplied)
-        .collect()
+    let multiplied = |p: &[u8; 4]| [times(p[0], p[3]), times(p[1], p[3]), times(p[2], p[3]), p[3]];
+    pixels.as_chunks::<4>().0.iter().flat_map(multiplied).collect()
 }
 
 /// The way back, `RGBa` to `RGBA`: divided by alpha and cut off, and left alone where alpha is 0 or 255.
@@ -500,12 +436,7 @@ fn unpremultiply_u8(pixels: &mut [u8]) {
 
 fn premultiplied_f32(pixels: &[f32]) -> Vec<f32> {
     let multiplied = |p: &[f32; 4]| [p[0] * p[3], p[1] * p[3], p[2] * p[3], p[3]];
-    pixels
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .flat_map(multiplied)
-        .collect()
+    pixels.as_chunks::<4>().0.iter().flat_map(multiplied).collect()
 }
 
 fn unpremultiply_f32(pixels: &mut [f32]) {

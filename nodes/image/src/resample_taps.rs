@@ -45,47 +45,31 @@ impl Taps {
             }
             bounds.push((first, end - first));
         }
-        Self {
-            bounds,
-            weights,
-            stride,
-        }
+        Self { bounds, weights, stride }
     }
 
     /// The source pixels between the first and the last that count at all.
     pub fn span(&self) -> Range<usize> {
         let first = self.bounds.first().map_or(0, |&(first, _)| first);
-        let end = self
-            .bounds
-            .last()
-            .map_or(0, |&(first, count)| first + count);
+        let end = self.bounds.last().map_or(0, |&(first, count)| first + count);
         first..end.max(first)
     }
 
     /// The same weights over a source whose first `skipped` pixels have been left out.
     pub fn starting_at(mut self, skipped: usize) -> Self {
-        self.bounds
-            .iter_mut()
-            .for_each(|(first, _)| *first -= skipped);
+        self.bounds.iter_mut().for_each(|(first, _)| *first -= skipped);
         self
     }
 
     fn rows<'a, W>(&'a self, weights: &'a [W]) -> impl Iterator<Item = (usize, &'a [W])> {
         let cut = |(&(first, count), row): (&(usize, usize), &'a [W])| (first, &row[..count]);
-        self.bounds
-            .iter()
-            .zip(weights.chunks_exact(self.stride))
-            .map(cut)
+        self.bounds.iter().zip(weights.chunks_exact(self.stride)).map(cut)
     }
 
     fn fixed_point(&self) -> Vec<i32> {
         let one = f64::from(1 << PRECISION_BITS);
         let rounded = |&w: &f64| {
-            if w < 0.0 {
-                (w * one - 0.5) as i32
-            } else {
-                (w * one + 0.5) as i32
-            }
+            if w < 0.0 { (w * one - 0.5) as i32 } else { (w * one + 0.5) as i32 }
         };
         self.weights.iter().map(rounded).collect()
     }
@@ -198,12 +182,7 @@ pub(crate) fn down_u8(source: &[u8], row_length: usize, taps: &Taps) -> Vec<u8> 
 }
 
 /// Rows of `row_length` f32 samples, resampled across.
-pub(crate) fn across_f32(
-    source: &[f32],
-    row_length: usize,
-    channels: usize,
-    taps: &Taps,
-) -> Vec<f32> {
+pub(crate) fn across_f32(source: &[f32], row_length: usize, channels: usize, taps: &Taps) -> Vec<f32> {
     match channels {
         1 => across_f32_of::<1>(source, row_length, taps),
         3 => across_f32_of::<3>(source, row_length, taps),
