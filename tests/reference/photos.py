@@ -1,11 +1,12 @@
-"""Draws graphs/photos: a landscape (PNG, 300 × 203) and a sailing boat (JPEG, stored lying, EXIF orientation 6).
+"""Draws graphs/photos: a landscape (PNG, 300 × 203) with the matte of its sky, and a sailing boat (JPEG, stored lying,
+EXIF orientation 6).
 
 Both are painted at four times their size and reduced. Sides are no multiples of 8 on purpose.
 """
 
 import math
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from places import PHOTOS
 
@@ -71,12 +72,14 @@ def house(draw, x, y, size):
         draw.line([(x + (left + 0.16) * size, y - 0.8 * size), (x + (left + 0.16) * size, y - 0.42 * size)], fill=wall, width=SCALE)
 
 
-def landscape(width=300, height=203):
+def landscape(width=300, height=203, backdrop=None):
+    """With `backdrop`, a plain colour stands where the sky is."""
     w, h, s = width * SCALE, height * SCALE, SCALE
-    picture = sky(w, h, (66, 132, 206), (214, 230, 238))
-    ImageDraw.Draw(picture).ellipse([236 * s, 18 * s, 264 * s, 46 * s], fill=(255, 240, 178))
-    for x, y, size in [(66, 42, 18), (168, 30, 13), (226, 68, 10)]:
-        cloud(picture, x * s, y * s, size * s)
+    picture = sky(w, h, backdrop or (66, 132, 206), backdrop or (214, 230, 238))
+    if backdrop is None:
+        ImageDraw.Draw(picture).ellipse([236 * s, 18 * s, 264 * s, 46 * s], fill=(255, 240, 178))
+        for x, y, size in [(66, 42, 18), (168, 30, 13), (226, 68, 10)]:
+            cloud(picture, x * s, y * s, size * s)
     filled_hill(picture, hill(w, 112 * s, [(13 * s, 190 * s, 0.4), (5 * s, 61 * s, 1.0)]), (122, 152, 176), (150, 176, 180))
     filled_hill(picture, hill(w, 134 * s, [(11 * s, 260 * s, 2.6), (3 * s, 83 * s, 0.2)]), (104, 146, 92), (126, 164, 92))
     filled_hill(picture, hill(w, 158 * s, [(9 * s, 330 * s, 0.9), (2 * s, 97 * s, 2.0)]), (108, 166, 66), (60, 112, 44))
@@ -90,6 +93,11 @@ def landscape(width=300, height=203):
         if abs(x - 160) > 32:
             draw.ellipse([(x - 1) * s, (y - 1) * s, (x + 1) * s, (y + 1) * s], fill=[(246, 214, 70), (232, 92, 92), (244, 244, 244)][i % 3])
     return picture.resize((width, height), Image.Resampling.BOX)
+
+
+def sky_matte():
+    """How much of each pixel is sky: what differs between a white and a black backdrop."""
+    return ImageChops.difference(landscape(backdrop=(255, 255, 255)), landscape(backdrop=(0, 0, 0))).convert("L")
 
 
 def boat(width=157, height=210):
@@ -111,6 +119,7 @@ def boat(width=157, height=210):
 def main():
     PHOTOS.mkdir(parents=True, exist_ok=True)
     landscape().save(PHOTOS / "landscape.png", optimize=True)
+    sky_matte().save(PHOTOS / "landscape-sky.png", optimize=True)
     lying = boat().transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()
     exif[0x0112] = 6  # Orientation: turn by 90° clockwise to see it upright.
