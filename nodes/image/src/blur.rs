@@ -80,13 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_close_to_the_plain_sum_for_small_and_large_radii() {
-        let row: Vec<f32> = (0..200).map(|i| if (60..90).contains(&i) || i > 170 { 1.0 } else { 0.0 }).collect();
-        for sigma in [0.4, 1.0, 2.5, 8.0, 30.0] {
-            let found = gaussian(&row, 200, 1, sigma);
+    fn it_is_close_to_the_plain_sum() {
+        // Far from the edges: there each pass goes on from what the one before left, which the plain sum does not.
+        let row: Vec<f32> = (0..1000).map(|i| if (400..430).contains(&i) || i > 560 { 1.0 } else { 0.0 }).collect();
+        for (sigma, allowed) in [(0.4, 0.04), (1.0, 0.01), (2.5, 0.02), (8.0, 0.02), (30.0, 0.02)] {
+            let found = gaussian(&row, 1000, 1, sigma);
             let expected = plain(&row, sigma);
             let worst = found.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
-            assert!(worst < 0.035, "sigma {sigma}: off by {worst}");
+            assert!(worst < allowed, "sigma {sigma}: off by {worst}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The resampling against results that Pillow computed (`goldens/make.py`): 8-bit pictures bit for bit.
+//! The resampling and the blur against results that Pillow computed (`goldens/make.py`): 8-bit pictures bit for bit.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use mgie_image::fit::{Fit, fit};
@@ -91,6 +91,21 @@ fn inside_and_cover_equal_pillows_contain_and_fit() {
         assert_eq!(resize.result_size(), (size[0], size[1]), "{}", case.about);
         assert_eq!(found, case.bytes, "{}", case.about);
     }
+}
+
+#[test]
+fn feathering_equals_pillows_gaussian_blur_within_its_rounding() {
+    for case in cases("blur") {
+        let mut mask = vec![0.0; 64 * 48];
+        (10..30).for_each(|y| mask[y * 64 + 12..y * 64 + 50].fill(1.0));
+        let found = mask_blurred(&mask, case.about["sigma"].as_f64().unwrap());
+        let off = found.iter().zip(&case.bytes).map(|(a, &b)| (a * 255.0 - f32::from(b)).abs()).fold(0.0, f32::max);
+        assert!(off < 1.5, "{}: off by {off} of 255", case.about);
+    }
+}
+
+fn mask_blurred(mask: &[f32], sigma: f64) -> Vec<f32> {
+    mgie_image::blur::gaussian(mask, 64, 48, sigma)
 }
 
 #[test]
