@@ -1,0 +1,189 @@
+//! The main job through the real binary: `mgie edit`, what it writes, what it says, and what it leaves behind when it
+//! is interrupted.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use mgie_tests::{mgie, repository, stderr, stdout, test_plugin};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn photo() -> String {
+    repository().join("graphs/photos/landscape.png").display().to_string()
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.filter(|name| name != "cache" && name != "data").collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_edit_writes_the_picture_and_says_which_model_made_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = mgie(folder.path())
+        .args(["edit", &photo(), "make the sky stormy", "-o", "out.png", "--steps", "2"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("built-in") && said.contains("out.png"), "found: {said}");
+    assert_eq!(files(folder.path()), ["out.png"]);
+}
+
+#[test]
+fn a_saved_picture_carries_its_graph_and_opens_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| mgie(folder.path()).args(args).output().unwrap();
+    let first = run(&["edit", &photo(), "add snow", "-o", "first.png", "--steps", "2", "--seed", "7"]);
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let again = run(&["run", "first.png", "--set", "result.path=second.png"]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    let checked = run(&["run", "second.png", "--save", "vae_decode.image=a.png", "--save", "instruction.text=-"]);
+    assert!(stdout(&checked).contains("add snow"), "found: {} {}", stdout(&checked), stderr(&checked));
+    let pixels = |name: &str| {
+        let saved = run(&["run", name, "--only", "vae_decode", "--save", "vae_decode.image=same.tiff"]);
+        assert_eq!(saved.status.code(), Some(0), "{}", stderr(&saved));
+        std::fs::read(folder.path().join("same.tiff")).unwrap()
+    };
+    assert_eq!(pixels("first.png"), pixels("second.png"));
+}
+
+#[test]
+fn every_stage_can_be_captured_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = repository().join("graphs/mgie.json").display().to_string();
+    let output = mgie(folder.path())
+        .args(["run", &graph, "--set", "denoise.steps=2", "--set", "result.path=r.png"])
+        .args(["--save", "clip.features=a.safetensors", "--save", "mllm.text=b.txt"])
+        .args(["--save", "mllm.visual_tokens=c.safetensors", "--save", "edit_head.conditioning=d.safetensors"])
+        .args(["--save", "vae_decode.image=e.png"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for name in ["a.safetensors", "b.txt", "c.safetensors", "d.safetensors", "e.png"] {
+        assert!(folder.path().join(name).is_file(), "{name} was not written; {}", stderr(&output));
+    }
+    for name in ["a", "c", "d"] {
+        let bytes = std::fs::read(folder.path().join(format!("{name}.safetensors"))).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.names(), ["value"]);
+    }
+}
+
+#[test]
+fn a_captured_tensor_feeds_a_later_stage() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = repository().join("graphs/mgie.json");
+    let run = |args: &[&str]| {
+        let output = mgie(folder.path()).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+    };
+    let path = graph.display().to_string();
+    run(&["run", &path, "--set", "denoise.steps=2", "--set", "result.path=whole.png"]);
+    run(&["run", &path, "--only", "denoise", "--set", "denoise.steps=2", "--save", "denoise.latents=l.safetensors"]);
+    let fed = serde_json::json!({
+        "mgie": 1,
+        "nodes": {
+            "latents": { "type": "tensor.load", "params": { "path": "l.safetensors" } },
+            "decode": { "type": "diffusion.vae_decode", "inputs": { "latents": "latents.value" } },
+            "result": { "type": "image.save", "params": { "path": "fed.png" }, "inputs": { "image": "decode.image" } }
+        }
+    });
+    std::fs::write(folder.path().join("fed.json"), fed.to_string()).unwrap();
+    run(&["run", "fed.json"]);
+    run(&["run", "fed.json", "--save", "decode.image=b.tiff"]);
+    run(&["run", &path, "--only", "vae_decode", "--set", "denoise.steps=2", "--save", "vae_decode.image=a.tiff"]);
+    assert_eq!(
+        std::fs::read(folder.path().join("a.tiff")).unwrap(),
+        std::fs::read(folder.path().join("b.tiff")).unwrap()
+    );
+}
+
+#[test]
+fn all_three_graphs_run() {
+    for name in ["mgie", "instruct-pix2pix", "masked"] {
+        let folder = tempfile::tempdir().unwrap();
+        let graph = repository().join(format!("graphs/{name}.json")).display().to_string();
+        let output = mgie(folder.path())
+            .args(["run", &graph, "--json", "--set", "denoise.steps=2", "--set", "result.path=out.png"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", stderr(&output));
+        let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert!(report.get("nodes").is_some(), "{name}: found {report}");
+        assert_eq!(files(folder.path()), ["out.png"], "{name}");
+    }
+}
+
+#[test]
+fn nothing_but_the_report_is_said_where_nobody_watches() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        mgie(folder.path()).args(["edit", &photo(), "x", "-o", "o.png", "--steps", "2", "-q"]).output().unwrap();
+    assert_eq!((stdout(&output), stderr(&output)), (String::new(), String::new()));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_run_with_130_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = mgie(folder.path())
+        .args(["edit", &photo(), "make it night", "-o", "out.png", "--steps", "1000"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(child.try_wait().unwrap().is_none(), "1000 steps were over in 1.5 s");
+    let interrupted = Instant::now();
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert!(interrupted.elapsed() < Duration::from_secs(5), "it took {:?}", interrupted.elapsed());
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_node_that_breaks_the_rules_is_an_error_that_names_it() {
+    let plugin = test_plugin("faulty");
+    let folder = tempfile::tempdir().unwrap();
+    let run = |how: &str| {
+        let graph = serde_json::json!({ "mgie": 1, "nodes": { "culprit": { "type": "test.faulty", "params": { "how": how } } } });
+        std::fs::write(folder.path().join("g.json"), graph.to_string()).unwrap();
+        let output = mgie(folder.path())
+            .env("MGIE_PLUGIN_PATH", plugin.parent().unwrap())
+            .args(["run", "g.json", "--only", "culprit"])
+            .output()
+            .unwrap();
+        (output.status.code(), stderr(&output))
+    };
+    for (how, words) in [
+        ("panic", vec!["panicked", "faulty/src/lib.rs", "lost its nerve"]),
+        ("shape", vec!["tokens", "[8, ", "[7, 4]"]),
+        ("kind", vec!["tokens", "mgie.visual_tokens", "text"]),
+        ("missing", vec!["tokens"]),
+        ("unknown", vec!["surprise"]),
+        ("nan", vec!["tokens", "finite"]),
+        ("error", vec!["it cannot be done", "ask for something else"]),
+    ] {
+        let (code, said) = run(how);
+        assert_eq!(code, Some(1), "{how}: {said}");
+        assert!(said.contains("culprit"), "{how} does not name the node: {said}");
+        for word in words {
+            assert!(said.contains(word), "{how} does not say `{word}`: {said}");
+        }
+    }
+    assert_eq!(run("none").0, Some(0));
+}
+
+#[test]
+fn a_plugin_of_another_major_version_is_named_and_the_others_go_on() {
+    let plugin = test_plugin("wrong_major");
+    let folder = tempfile::tempdir().unwrap();
+    let output = mgie(folder.path()).env("MGIE_PLUGIN_PATH", plugin.parent().unwrap()).arg("nodes").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("built for plugin-api 2.0"), "found: {}", stderr(&output));
+    assert!(stdout(&output).contains("older.pass") && stdout(&output).contains("image.load"));
+}
