@@ -37,7 +37,7 @@ pub enum DocumentProblem {
     Read(#[source] std::io::Error),
     /// The file cannot be written.
     #[error("the graph cannot be written: {0}")]
-    Write(#[source] std::io::Error),
+    Write(#[source] mgie_plugin_api::Failure),
     /// The file is a folder.
     #[error("this is a folder; name the graph file in it")]
     Folder,

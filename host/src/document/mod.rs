@@ -16,6 +16,7 @@ pub use error::{DocumentError, DocumentProblem};
 pub use open::{MAX_FILE_BYTES, Opened};
 pub use png_text::KEYWORD as PNG_KEYWORD;
 pub use schema::json_schema;
+pub(crate) use shape::describe;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};

@@ -4,7 +4,6 @@
 
 use super::{Document, DocumentError, DocumentProblem, Node, VERSION, Wire};
 use serde_json::{Map, Value};
-use std::io::Write;
 use std::path::Path;
 
 /// Top-level keys that [`Document`] has a field for.
@@ -27,8 +26,8 @@ impl Document {
     /// # Errors
     /// [`DocumentProblem::Write`] where the folder cannot be written to.
     pub fn save(&self, path: &Path) -> Result<(), DocumentError> {
-        crate::files::write_whole(path, |file| file.write_all(self.to_text().as_bytes()))
-            .map_err(|error| DocumentError::in_file(path, DocumentProblem::Write(error)))
+        mgie_plugin_api::file::write_whole(path, &[self.to_text().as_bytes()])
+            .map_err(|failure| DocumentError::from(DocumentProblem::Write(failure)))
     }
 
     fn to_map(&self) -> Map<String, Value> {

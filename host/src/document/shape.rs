@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 pub(super) fn document(value: Value) -> Result<Document, DocumentProblem> {
     let Value::Object(mut map) = value else {
-        return form(format!("a graph is an object, {{ \"mgie\": 1, \"nodes\": … }}; this is {}", article(&value)));
+        return form(format!("a graph is an object, {{ \"mgie\": 1, \"nodes\": … }}; this is {}", describe(&value)));
     };
     match map.get("mgie") {
         Some(version) => match version.as_u64() {
@@ -25,7 +25,7 @@ pub(super) fn document(value: Value) -> Result<Document, DocumentProblem> {
             entries.into_iter().map(|(name, value)| (name.clone(), node(&name, value, &mut wrong))).collect()
         }
         Some(other) => {
-            wrong.push(format!("`nodes` is an object of nodes by name; found {}", article(&other)));
+            wrong.push(format!("`nodes` is an object of nodes by name; found {}", describe(&other)));
             IndexMap::new()
         }
         None => {
@@ -46,14 +46,14 @@ fn form(problem: String) -> Result<Document, DocumentProblem> {
 
 fn node(name: &str, value: Value, wrong: &mut Vec<String>) -> Node {
     let Value::Object(mut map) = value else {
-        wrong.push(format!("node `{name}`: a node is an object with a `type`; found {}", article(&value)));
+        wrong.push(format!("node `{name}`: a node is an object with a `type`; found {}", describe(&value)));
         return Node::default();
     };
     let mut node = Node::default();
     match map.get_mut("type").map(Value::take) {
         Some(Value::String(node_type)) if !node_type.is_empty() => node.node_type = node_type,
         Some(other) => {
-            wrong.push(format!("node `{name}`: `type` is the id of a node type; found {}", article(&other)));
+            wrong.push(format!("node `{name}`: `type` is the id of a node type; found {}", describe(&other)));
         }
         None => wrong.push(format!("node `{name}`: `type` is missing; `mgie nodes` lists the node types")),
     }
@@ -62,7 +62,7 @@ fn node(name: &str, value: Value, wrong: &mut Vec<String>) -> Node {
         Some(Value::Object(params)) => node.params = params,
         Some(other) => wrong.push(format!(
             "node `{name}`: `params` is an object of parameters by name; found {}",
-            article(&other)
+            describe(&other)
         )),
     }
     match map.get_mut("inputs").map(Value::take) {
@@ -80,14 +80,14 @@ fn node(name: &str, value: Value, wrong: &mut Vec<String>) -> Node {
                     )),
                     other => wrong.push(format!(
                         "node `{name}`, input `{input}`: a wire is the text \"NODE.OUTPUT\"; found {}",
-                        article(&other)
+                        describe(&other)
                     )),
                 }
             }
         }
         Some(other) => wrong.push(format!(
             "node `{name}`: `inputs` is an object of wires by input; found {}",
-            article(&other)
+            describe(&other)
         )),
     }
     blank(&mut map, &NODE_KEYS);
@@ -105,7 +105,7 @@ fn blank(map: &mut Map<String, Value>, keys: &[&str]) {
 }
 
 /// What a JSON value is, in words.
-pub(crate) fn article(value: &Value) -> String {
+pub(crate) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),

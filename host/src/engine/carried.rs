@@ -1,0 +1,89 @@
+//! The graph as a picture carries it: paths are written anew, relative to the picture's folder, so that the picture
+//! opens as the same graph and tells no more of the machine that it was made on than it must.
+
+use crate::document::Document;
+use crate::plugins::Catalogue;
+use mgie_plugin_api::description::Domain;
+use std::path::{Component, Path, PathBuf};
+
+/// A graph and the folder that its relative paths are relative to.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// The graph.
+    pub document: Document,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+impl Carried {
+    /// The graph's text for a file in the folder `destination`.
+    pub(super) fn text_for(&self, catalogue: &Catalogue, destination: &Path) -> String {
+        let mut document = self.document.clone();
+        for node in document.nodes.values_mut() {
+            let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };
+            for parameter in &node_type.description.parameters {
+                if !matches!(parameter.domain, Domain::File { .. } | Domain::SaveFile { .. }) {
+                    continue;
+                }
+                if let Some(serde_json::Value::String(path)) = node.params.get_mut(&parameter.id)
+                    && !path.is_empty()
+                {
+                    *path = relative(&self.folder.join(&*path), destination);
+                }
+            }
+        }
+        document.to_text()
+    }
+}
+
+/// `path` as seen from the folder `from`; as it is where they have nothing but the root in common. Separators are `/`
+/// where the path is relative.
+fn relative(path: &Path, from: &Path) -> String {
+    let (path, from) = (plain(path), plain(from));
+    let same = path.components().zip(from.components()).take_while(|(a, b)| a == b).map(|(a, _)| a);
+    let names = same.clone().filter(|component| matches!(component, Component::Normal(_))).count();
+    let same = same.count();
+    let below = same == from.components().count();
+    if !below && names == 0 {
+        return path.to_string_lossy().into_owned();
+    }
+    let up = from.components().skip(same).map(|_| "..".to_owned());
+    let down = path.components().skip(same).map(|component| component.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
+/// The path without `.` and `..`, as far as its text tells.
+fn plain(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_seen_from_the_picture_that_carries_them() {
+        for (path, from, expected) in [
+            ("/home/a/pics/photo.png", "/home/a/pics", "photo.png"),
+            ("/home/a/pics/raw/photo.png", "/home/a/pics", "raw/photo.png"),
+            ("/home/a/pics/photo.png", "/home/a/out/x", "../../pics/photo.png"),
+            ("/home/a/graphs/../pics/photo.png", "/home/a/pics", "photo.png"),
+            ("/data/photo.png", "/home/a", "/data/photo.png"),
+            ("/photo.png", "/", "photo.png"),
+        ] {
+            assert_eq!(relative(Path::new(path), Path::new(from)), expected, "{path} from {from}");
+        }
+    }
+}

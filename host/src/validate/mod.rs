@@ -1,0 +1,97 @@
+//! What is wrong with a graph, before anything runs: every problem at once, each with its node, its place, what was
+//! expected, what was found and what to do. Only descriptions are looked at, and no file.
+
+mod cycle;
+mod parameters;
+mod problem;
+mod wires;
+
+pub(crate) use cycle::order;
+pub(crate) use parameters::canonical;
+pub use problem::{Place, Problem, Severity};
+
+use crate::document::Document;
+use crate::plugins::{Catalogue, NodeType};
+use crate::spelling;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The most characters that a node's name may have.
+pub const MAX_NAME: usize = 128;
+
+/// Everything that is wrong with a graph, in the order of its nodes; cycles come last. Where no problem is an
+/// [`Severity::Error`], the graph can run.
+#[must_use]
+pub fn validate(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut types: HashMap<&str, Arc<NodeType>> = HashMap::new();
+    for (name, node) in &document.nodes {
+        check_name(name, &mut problems);
+        match catalogue.node_type(&node.node_type) {
+            Some(found) => {
+                types.insert(name, found);
+            }
+            None => problems.push(unknown_type(name, &node.node_type, catalogue)),
+        }
+    }
+    for (name, node) in &document.nodes {
+        let Some(node_type) = types.get(name.as_str()) else { continue };
+        parameters::check(name, node, &node_type.description, &mut problems);
+        wires::check(name, node, &node_type.description, document, &types, &mut problems);
+    }
+    let place: HashMap<&str, usize> = document.nodes.keys().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+    problems.sort_by_key(|problem| place.get(problem.node.as_str()).copied().unwrap_or(usize::MAX));
+    problems.extend(cycle::cycles(document));
+    problems
+}
+
+fn check_name(name: &str, problems: &mut Vec<Problem>) {
+    let allowed = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+    if name.is_empty() {
+        problems.push(Problem::error(name, Place::Name, "a name").found("nothing").remedy("give the node a name"));
+    } else if name.chars().count() > MAX_NAME {
+        let expected = format!("a name of at most {MAX_NAME} characters");
+        problems.push(Problem::error(name, Place::Name, expected).found(name.chars().count().to_string()));
+    } else if let Some(bad) = name.chars().find(|letter| !allowed(*letter)) {
+        let fixed: String = name.chars().map(|letter| if allowed(letter) { letter } else { '_' }).collect();
+        problems.push(
+            Problem::error(name, Place::Name, "letters, digits, `_` and `-`")
+                .found(format!("{bad:?}"))
+                .remedy(format!("call it `{fixed}`")),
+        );
+    }
+}
+
+fn unknown_type(node: &str, wanted: &str, catalogue: &Catalogue) -> Problem {
+    let problem = Problem::error(node, Place::Type, "a node type that a plugin here offers").found(format!("`{wanted}`"));
+    if let Some(refused) = catalogue.refused_for(wanted) {
+        return problem.remedy(format!(
+            "the plugin {} was refused: {}",
+            refused.path.display(),
+            refused.reason
+        ));
+    }
+    let family = |id: &str| id.rsplit_once('.').map_or(id.to_owned(), |(family, _)| family.to_owned());
+    let mut offered: Vec<String> = catalogue.node_types().map(|node_type| node_type.description.id.clone()).collect();
+    offered.sort();
+    if let Some(nearest) = spelling::nearest(wanted, offered.iter().map(String::as_str)) {
+        return problem.remedy(format!("did you mean `{nearest}`? (`mgie nodes` lists them all)"));
+    }
+    let siblings: Vec<String> =
+        offered.iter().filter(|id| family(id) == family(wanted)).map(|id| format!("`{id}`")).collect();
+    if !siblings.is_empty() {
+        return problem.remedy(format!("there is {}", siblings.join(", ")));
+    }
+    let folders = catalogue.searched();
+    let folders = match folders {
+        [] => "no folder was searched".to_owned(),
+        folders => {
+            let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+            format!("searched: {}", folders.join(", "))
+        }
+    };
+    problem.remedy(format!(
+        "no plugin with `{}.*` nodes is here; add its library to one of the plugin folders or name its folder in MGIE_PLUGIN_PATH ({folders})",
+        family(wanted)
+    ))
+}

@@ -1,0 +1,133 @@
+//! Wires against the sockets at both their ends.
+
+use super::{Place, Problem};
+use crate::document::{Document, Node};
+use crate::plugins::NodeType;
+use crate::spelling;
+use mgie_plugin_api::NodeDescription;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(super) fn check(
+    name: &str,
+    node: &Node,
+    description: &NodeDescription,
+    document: &Document,
+    types: &HashMap<&str, Arc<NodeType>>,
+    problems: &mut Vec<Problem>,
+) {
+    for (input, wire) in &node.inputs {
+        let place = || Place::Input(input.clone());
+        let socket = description.inputs.iter().find(|socket| socket.id == *input);
+        if socket.is_none() {
+            problems.push(unknown_input(name, input, description));
+        }
+        let Some((source, output)) = wire.source() else {
+            problems.push(
+                Problem::error(name, place(), "a wire \"NODE.OUTPUT\"")
+                    .found(format!("\"{}\"", wire.as_str()))
+                    .remedy(form_remedy(wire.as_str(), types)),
+            );
+            continue;
+        };
+        if !document.nodes.contains_key(source) {
+            let problem = Problem::error(name, place(), "a wire from a node of this graph").found(format!("`{source}`"));
+            let names = document.nodes.keys().map(String::as_str).filter(|other| *other != name);
+            let remedy = spelling::remedy(source, names).unwrap_or_else(|| "add the node or remove the wire".into());
+            problems.push(problem.remedy(remedy));
+            continue;
+        }
+        // A node of unknown type was reported already; what it gives is not known.
+        let Some(giver) = types.get(source).map(|node_type| &node_type.description) else { continue };
+        let Some(from) = giver.outputs.iter().find(|socket| socket.id == output) else {
+            let problem = Problem::error(name, place(), format!("an output of node `{source}` ({})", giver.id))
+                .found(format!("`{output}`"));
+            let outputs = giver.outputs.iter().map(|socket| socket.id.as_str());
+            let remedy = spelling::remedy(output, outputs).unwrap_or_else(|| "that node has no outputs".into());
+            problems.push(problem.remedy(remedy));
+            continue;
+        };
+        if let Some(socket) = socket
+            && !socket.takes(&from.kind)
+        {
+            let fitting: Vec<String> = giver
+                .outputs
+                .iter()
+                .filter(|other| socket.takes(&other.kind))
+                .map(|other| format!("\"{source}.{}\"", other.id))
+                .collect();
+            let remedy = if fitting.is_empty() {
+                "wire in an output of such a kind".to_owned()
+            } else {
+                format!("of that node, {} would fit", fitting.join(" or "))
+            };
+            problems.push(
+                Problem::error(name, place(), kinds(&socket.accepts))
+                    .found(format!("`{}` from \"{source}.{output}\"", from.kind))
+                    .remedy(remedy),
+            );
+        }
+    }
+    for socket in &description.inputs {
+        if !socket.optional && !node.inputs.contains_key(&socket.id) {
+            problems.push(
+                Problem::error(name, Place::Input(socket.id.clone()), kinds(&socket.accepts))
+                    .found("no wire")
+                    .remedy(candidates(name, &socket.accepts, types)),
+            );
+        }
+    }
+}
+
+fn unknown_input(name: &str, input: &str, description: &NodeDescription) -> Problem {
+    let problem = Problem::error(name, Place::Input(input.to_owned()), format!("an input of `{}`", description.id));
+    if description.parameters.iter().any(|parameter| parameter.id == input) {
+        return problem.remedy(format!("`{input}` is a parameter; write its value under `params`"));
+    }
+    match spelling::remedy(input, description.inputs.iter().map(|socket| socket.id.as_str())) {
+        Some(remedy) => problem.remedy(remedy),
+        None if description.inputs.is_empty() => problem.remedy("this node type has no inputs; remove the wire"),
+        None => problem.remedy(format!("`mgie nodes {}` lists its inputs", description.id)),
+    }
+}
+
+fn kinds(accepts: &[String]) -> String {
+    match accepts {
+        [] => "nothing".to_owned(),
+        accepts => {
+            let kinds: Vec<String> = accepts.iter().map(|kind| format!("`{kind}`")).collect();
+            kinds.join(" or ")
+        }
+    }
+}
+
+/// What could be wired into a socket that nothing is wired into: up to four outputs of the graph.
+fn candidates(name: &str, accepts: &[String], types: &HashMap<&str, Arc<NodeType>>) -> String {
+    let mut fitting: Vec<String> = types
+        .iter()
+        .filter(|(node, _)| **node != name)
+        .flat_map(|(node, node_type)| node_type.description.outputs.iter().map(move |output| (*node, output)))
+        .filter(|(_, output)| accepts.contains(&output.kind))
+        .map(|(node, output)| format!("\"{node}.{}\"", output.id))
+        .collect();
+    fitting.sort();
+    match fitting.len() {
+        0 => "add a node that gives one and wire it in".to_owned(),
+        1..=4 => format!("wire in {}", fitting.join(" or ")),
+        more => {
+            fitting.truncate(4);
+            format!("wire in {} or one of {} others", fitting.join(", "), more - 4)
+        }
+    }
+}
+
+fn form_remedy(wire: &str, types: &HashMap<&str, Arc<NodeType>>) -> String {
+    match types.get(wire).map(|node_type| node_type.description.outputs.as_slice()) {
+        Some([only]) => format!("did you mean \"{wire}.{}\"?", only.id),
+        Some(outputs @ [_, ..]) => {
+            let outputs: Vec<String> = outputs.iter().map(|output| format!("\"{wire}.{}\"", output.id)).collect();
+            format!("name one of its outputs: {}", outputs.join(", "))
+        }
+        _ => "a dot stands between the node and its output".to_owned(),
+    }
+}
