@@ -91,6 +91,9 @@ fn rows(run: &Run, socket: &str, head: &EditHead) -> Result<Tensor, Failure> {
         return Err(Failure::input(socket, expected, format!("{:?}", tensor.shape()))
             .remedy("give mllm.expand and edit_head.project the same `weights`"));
     }
+    if !tensor.is_finite()? {
+        return Err(Failure::input(socket, "finite numbers", "NaN or infinity"));
+    }
     Ok(wire::to_candle(tensor, head.device())?)
 }
 

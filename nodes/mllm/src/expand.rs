@@ -77,10 +77,11 @@ fn description() -> NodeDescription {
 fn expand(run: &Run) -> Result<Outputs, Failure> {
     let folder = run.path("model")?;
     let mllm = run.optional_path("weights")?;
-    let rules = |llava: &Llava| -> Result<Rules, Failure> {
-        let max_new_tokens = run.count("max_new_tokens")?.max(1);
-        Ok(Rules { max_new_tokens, no_repeat_ngram: run.count("no_repeat_ngram")?, eos: llava.config().eos.clone() })
-    };
+    let (max_new_tokens, no_repeat_ngram) = (run.count("max_new_tokens")?.max(1), run.count("no_repeat_ngram")?);
+    let (instruction, features) = (run.text("instruction")?, run.tensor("features")?);
+    if !features.is_finite()? {
+        return Err(Failure::input("features", "finite numbers", "NaN or infinity"));
+    }
     let device = device::device(run.string("device")?)?;
     let dtype = device::dtype(run.string("dtype")?, &device, Layers::Linear)?;
     run.ran_on(&device::name(&device));
@@ -90,10 +91,10 @@ fn expand(run: &Run) -> Result<Outputs, Failure> {
     let llava = LOADED.get_or_load(key, || Llava::load(&folder, mllm.as_deref(), dtype, &device, run))?;
 
     warn_of_another_layer(run, &llava)?;
-    let features = wire::to_candle(run.tensor("features")?, llava.device())?;
-    let rules = rules(&llava)?;
-    let mut onlooker = NodeOnlooker { run, llava: &llava, most: rules.max_new_tokens };
-    let expansion = llava.expand(&features, run.text("instruction")?, &rules, &mut onlooker)?;
+    let features = wire::to_candle(features, llava.device())?;
+    let rules = Rules { max_new_tokens, no_repeat_ngram, eos: llava.config().eos.clone() };
+    let mut onlooker = NodeOnlooker { run, llava: &llava, most: max_new_tokens };
+    let expansion = llava.expand(&features, instruction, &rules, &mut onlooker)?;
 
     let ids = &expansion.sequence;
     let raw_text = llava.decode(ids);

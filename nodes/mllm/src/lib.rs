@@ -9,6 +9,8 @@ mod expand;
 mod expressive;
 pub mod generate;
 pub mod llama;
+#[cfg(test)]
+mod llama_tests;
 pub mod llava;
 mod ngram;
 mod visual_tokens;

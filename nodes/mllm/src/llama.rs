@@ -216,6 +216,8 @@ pub struct Llama {
     lm_head: Linear,
     /// The dtype of activations: the weights', except on the CPU, where it is f32.
     dtype: DType,
+    /// [`MOST_SCORES`], less in tests.
+    pub(crate) most_scores: usize,
 }
 
 impl Llama {
@@ -242,7 +244,15 @@ impl Llama {
             Linear::load(&head, config.hidden, rows(&head)?, false)?
         };
         let dtype = if weights.device().is_cpu() { DType::F32 } else { weights.dtype() };
-        Ok(Self { config: config.clone(), embed_tokens, layers: layers?, norm, lm_head, dtype })
+        Ok(Self {
+            config: config.clone(),
+            embed_tokens,
+            layers: layers?,
+            norm,
+            lm_head,
+            dtype,
+            most_scores: MOST_SCORES,
+        })
     }
 
     /// Sizes and constants.
@@ -333,13 +343,13 @@ impl Llama {
         self.lm_head.forward(hidden)?.to_dtype(DType::F32)
     }
 
-    /// Divides `n` new queries so that no group has more than [`MOST_SCORES`] scores.
+    /// Divides `n` new queries so that no group has more than `most_scores` scores.
     fn query_groups(&self, n: usize, cache: &Cache) -> Result<Vec<QueryGroup>> {
         let all = cache.past + n;
         if all > cache.capacity {
             candle_core::bail!("{all} tokens do not fit the cache, which has room for {}", cache.capacity)
         }
-        let rows = (MOST_SCORES / self.config.heads.saturating_mul(all).max(1)).max(1);
+        let rows = (self.most_scores / self.config.heads.saturating_mul(all).max(1)).max(1);
         let group = |start: usize| {
             let count = rows.min(n - start);
             let seen = cache.past + start + count;

@@ -152,9 +152,17 @@ impl Llava {
         ids.iter().map(|id| self.tokenizer.id_to_token(*id).unwrap_or_default()).collect()
     }
 
+    /// The language model.
+    pub fn llama(&self) -> &Llama {
+        &self.llama
+    }
+
     /// The prompt's input embeddings, [len(prompt), hidden]: each token's own, but where the placeholders stand the
     /// picture's projected features.
-    fn embed(&self, prompt: &[u32], features: &Tensor) -> Result<Tensor, ExpandError> {
+    ///
+    /// # Errors
+    /// Tokens in the instruction that mark where a picture stands; a failing device.
+    pub fn embed(&self, prompt: &[u32], features: &Tensor) -> Result<Tensor, ExpandError> {
         let patches = features.dim(0)?;
         let start = self.picture_place(prompt, patches)?;
         let embeddings = self.llama.embed(prompt)?;
