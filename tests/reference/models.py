@@ -1,5 +1,6 @@
 """The miniature, loaded by the reference classes themselves, in f32 on one thread."""
 
+import logging
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -11,16 +12,16 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from transformers import CLIPImageProcessor, CLIPVisionModel
 
 from edit_mapper import EditMapper
-from places import CLIP, MGIE, PHOTOS, PIX2PIX
+from places import CLIP, MGIE, PIX2PIX
 
 diffusers.logging.set_verbosity_error()
 diffusers.logging.disable_progress_bar()
 transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+logging.disable(logging.ERROR)  # diffusers reports that the VAE is a .bin
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 torch.set_grad_enabled(False)
-
-LANDSCAPE = PHOTOS / "landscape.png"
 
 
 def f32(tensors):

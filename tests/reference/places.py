@@ -27,4 +27,4 @@ def write_tensors(name, tensors):
     from safetensors.torch import save_file
 
     GOLDENS.mkdir(parents=True, exist_ok=True)
-    save_file({key: tensors[key].contiguous() for key in sorted(tensors)}, GOLDENS / f"{name}.safetensors")
+    save_file({key: tensors[key].clone().contiguous() for key in sorted(tensors)}, GOLDENS / f"{name}.safetensors")

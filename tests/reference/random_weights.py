@@ -42,8 +42,8 @@ def fill(module, prefix, gains=()):
         elif parameter.ndim <= 1:
             parameter.copy_(normal(full, parameter.shape, 0.05))
         else:
-            embedding = "embed" in name and "patch" not in name
-            fan_in = 1 if embedding else parameter[0].numel()
+            table = re.search(r"(embed_tokens|token_embedding|position_embedding)\.weight$", name)
+            fan_in = 1 if table else parameter[0].numel()
             parameter.copy_(normal(full, parameter.shape, gain(name, gains) / fan_in**0.5))
     return module.eval()
 
