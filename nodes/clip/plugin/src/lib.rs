@@ -1,4 +1,3 @@
-//! The shared library that the host loads for the nodes of `mgie-clip`; the code is in that crate, so that tests and other
-//! crates can link it without the symbols exported here.
+//! The shared library that the host loads for the nodes of `mgie-clip`.
 
 mgie_plugin_api::export_plugin!(mgie_clip::plugin);

@@ -1,0 +1,54 @@
+//! CLIP as nodes: pictures to the features that the language model sees, text to what InstructPix2Pix is conditioned on.
+//!
+//! Reading order: [`processor`] (what happens to a picture before), [`vision`] and [`text`] (the towers), [`config`]
+//! (their sizes), and the nodes.
+
+pub mod config;
+mod encode_image;
+mod encode_text;
+pub mod processor;
+pub mod text;
+pub mod vision;
+
+use candle_core::{DType, Device};
+use mgie_plugin_api::{Domain, Failure, Memory, NodeDescription, Plugin, Run};
+use mgie_weights::device::{self, Layers};
+use mgie_weights::loaded;
+
+/// What this library holds.
+pub fn plugin() -> Plugin {
+    Plugin::new("clip", env!("CARGO_PKG_VERSION"))
+        .node(encode_image::definition())
+        .node(encode_text::definition())
+        .memory(|release| {
+            let freed = if release { loaded::release_all() } else { 0 };
+            Memory { held: loaded::held(), freed }
+        })
+}
+
+/// Adds the parameters `device` and `dtype`.
+fn with_device(description: NodeDescription) -> NodeDescription {
+    let device = Domain::Text { default: "auto".into(), multiline: false };
+    let choices = ["auto", "f32", "f16", "bf16"].map(str::to_owned).to_vec();
+    let dtype = Domain::Choice { default: "auto".into(), choices };
+    description
+        .parameter(
+            "device",
+            "Device",
+            device,
+            "auto, cpu, cuda or cuda:N. auto is the first GPU where this build and machine have one.",
+        )
+        .parameter("dtype", "Precision", dtype, "auto is f32 on the CPU and f16 on a GPU. bf16 needs a GPU.")
+}
+
+/// Reads the parameters `device` and `dtype`, and tells the host.
+fn device_of(run: &Run) -> Result<(Device, DType), Failure> {
+    let device = device::device(run.string("device")?)?;
+    let dtype = device::dtype(run.string("dtype")?, &device, Layers::Linear)?;
+    if dtype == DType::BF16 && device.is_cpu() {
+        let found = "bf16 on the CPU, where candle's CLIP cannot be computed in it";
+        return Err(Failure::parameter("dtype", "auto, f32 or f16", found).remedy("use f32 there"));
+    }
+    run.ran_on(&device::name(&device));
+    Ok((device, dtype))
+}
