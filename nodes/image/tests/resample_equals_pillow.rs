@@ -3,7 +3,7 @@
 
 use mgie_image::fit::{Fit, fit};
 use mgie_image::resample::{Filter, Resize, Window, resize_f32, resize_u8};
-use serde_json::Value;
+use mgie_plugin_api::serde_json::{self, Value};
 
 const GOLDENS: &[u8] = include_bytes!("goldens/resample.bin");
 
