@@ -13,7 +13,7 @@ use std::rc::Rc;
 pub(super) const LENGTH_LIMIT: usize = 64 << 20;
 
 /// Containers and container entries that one pickle may make; a checkpoint of ten thousand tensors makes 200,000.
-const OBJECT_LIMIT: usize = 4_000_000;
+const OBJECT_LIMIT: usize = 1_000_000;
 
 /// Containers that may be open at once; PyTorch's nest five deep.
 const MARK_LIMIT: usize = 10_000;

@@ -37,7 +37,7 @@ pub(super) enum Global {
     RebuildTensor,
     /// `torch._utils._rebuild_tensor_v3`, which names the element type itself.
     RebuildTensorV3,
-    /// `torch._utils._rebuild_parameter`: its first argument is the tensor.
+    /// `torch._utils._rebuild_parameter` and `_rebuild_parameter_with_state`: their first argument is the tensor.
     RebuildParameter,
     /// `torch._tensor._rebuild_from_type_v2`: a function, a class, the function's arguments, attributes.
     RebuildFromType,
@@ -55,7 +55,7 @@ impl Global {
             ("builtins" | "__builtin__", "list" | "tuple" | "set" | "frozenset") | ("torch", "Size") => Self::Sequence,
             ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Self::RebuildTensor,
             ("torch._utils", "_rebuild_tensor_v3") => Self::RebuildTensorV3,
-            ("torch._utils", "_rebuild_parameter") => Self::RebuildParameter,
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Self::RebuildParameter,
             ("torch._tensor", "_rebuild_from_type_v2") => Self::RebuildFromType,
             ("torch", "Tensor") | ("torch.nn.parameter", "Parameter" | "Buffer") => Self::TensorClass,
             ("torch", "device") | ("_codecs", "encode") => Self::Plain,

@@ -1,10 +1,9 @@
 //! CLIP's tokenizer: tidied lower-case text, cut into words by a pattern, each word's bytes merged by rank with `</w>`
-//! marking its end. Follows the slow `CLIPTokenizer` of transformers (`models/clip/tokenization_clip.py`), with ftfy
-//! installed, as the authors of CLIP had it.
+//! marking its end. Follows the slow `CLIPTokenizer` of transformers (`models/clip/tokenization_clip.py`).
 
 use super::TextTokenizer;
 use super::added_tokens::{AddedTokens, Part, Strip};
-use super::clip_text::tidy;
+use super::clip_text::Tidy;
 use crate::error::WeightsError;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -25,6 +24,7 @@ pub struct ClipTokenizer {
     path: PathBuf,
     ids: HashMap<String, u32>,
     tokens: HashMap<u32, String>,
+    tidy: Tidy,
     words: SysRegex,
     /// The number of each symbol that words are made of; the 256 bytes, then these with an end, then merged ones.
     symbols: HashMap<String, u32>,
@@ -62,12 +62,13 @@ impl ClipTokenizer {
         let (unknown, pad) = (named("unk_token", "<|endoftext|>")?, named("pad_token", "<|endoftext|>")?);
         let config = super::json_object(&folder.join("tokenizer_config.json"))?.unwrap_or_default();
         let length = config.get("model_max_length").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-        let words = SysRegex::new(WORDS)
-            .map_err(|e| WeightsError::malformed(folder, format!("cannot be used: the word pattern fails: {e}")))?;
+        let unusable = |e| WeightsError::malformed(folder, format!("cannot be used: a word pattern fails: {e}"));
+        let (words, tidy) = (SysRegex::new(WORDS).map_err(unusable)?, Tidy::new().map_err(unusable)?);
         let mut tokenizer = Self {
             path: folder.to_path_buf(),
             tokens: ids.iter().map(|(token, id)| (*id, token.clone())).collect(),
             ids,
+            tidy,
             words,
             symbols: HashMap::new(),
             names: Vec::new(),
@@ -141,7 +142,7 @@ impl ClipTokenizer {
 
     /// The ids of a text between special tokens.
     fn plain(&self, text: &str, ids: &mut Vec<u32>) {
-        let text = tidy(text);
+        let text = self.tidy.text(text);
         for (start, end) in self.words.find_iter(&text) {
             let word = text.get(start..end).unwrap_or_default();
             if word == "<|startoftext|>" || word == "<|endoftext|>" {

@@ -100,13 +100,12 @@ impl LlamaTokenizer {
         Ok(tokenizer)
     }
 
-    /// Adds tokens that the vocabulary lacks, with the ids that follow it, as `tokenizer.add_tokens` does; those that
-    /// it has keep their ids.
+    /// Adds tokens that text is split at, as `tokenizer.add_tokens(tokens, special_tokens=True)` does: those that the
+    /// vocabulary lacks get the ids that follow it, the others keep theirs.
     pub fn add_tokens(&mut self, tokens: &[&str]) {
         for token in tokens {
-            if self.add(token) {
-                self.unsplit.insert(token);
-            }
+            self.add(token);
+            self.unsplit.insert(token);
         }
     }
 
@@ -126,7 +125,9 @@ impl LlamaTokenizer {
     }
 
     fn segments<T>(&self, text: &str, of_id: impl Fn(u32) -> T, of_added: impl Fn(&str) -> T) -> Vec<T> {
-        let strip = |token: &str| self.all_special().find(|s| s.text == token).map_or(Strip::Both, |s| s.strip);
+        // A token that is given both as a plain string and with a description follows the description.
+        let described = |token: &str| self.all_special().filter(|s| s.text == token && s.strip != Strip::Both).last();
+        let strip = |token: &str| described(token).map_or(Strip::Both, |special| special.strip);
         let mut out = Vec::new();
         for part in self.unsplit.split(text, strip) {
             match part {
