@@ -46,7 +46,13 @@ impl Models {
         if let Some(folder) = env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
             return Self::at(Path::new(&folder), Origin::Environment);
         }
-        Self::built_in(graph_folder, env::current_exe().ok().as_deref().and_then(Path::parent), dirs::data_dir())
+        Self::built_in(graph_folder)
+    }
+
+    /// The built-in models, whatever the user named.
+    #[must_use]
+    pub fn built_in(graph_folder: Option<&Path>) -> Self {
+        Self::among(graph_folder, env::current_exe().ok().as_deref().and_then(Path::parent), dirs::data_dir())
     }
 
     fn at(folder: &Path, origin: Origin) -> Self {
@@ -54,7 +60,7 @@ impl Models {
         if folder.is_dir() { Self::At { folder, origin } } else { Self::Missing { looked: vec![folder] } }
     }
 
-    fn built_in(graph_folder: Option<&Path>, program: Option<&Path>, data: Option<PathBuf>) -> Self {
+    fn among(graph_folder: Option<&Path>, program: Option<&Path>, data: Option<PathBuf>) -> Self {
         let mut places: Vec<PathBuf> = graph_folder.map(|folder| folder.join("small")).into_iter().collect();
         if let Some(program) = program {
             places.push(program.join("graphs/small"));
@@ -80,6 +86,12 @@ impl Models {
     }
 }
 
+/// Bytes of a file or folder of weights; none where it is not there.
+#[must_use]
+pub fn bytes_in(path: &Path) -> Option<u64> {
+    crate::engine::listing(path).ok().map(|(_, bytes)| bytes)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
@@ -92,7 +104,7 @@ mod tests {
         let root = std::path::absolute(root.path()).unwrap();
         let (graphs, program) = (root.join("elsewhere"), root.join("repo/target/release"));
         fs::create_dir_all(&program).unwrap();
-        let find = || Models::built_in(Some(&graphs), Some(&program), Some(root.join("data")));
+        let find = || Models::among(Some(&graphs), Some(&program), Some(root.join("data")));
         let Models::Missing { looked } = find() else { panic!("found {:?}", find()) };
         assert!(looked.contains(&graphs.join("small")) && looked.contains(&root.join("data/mgie/small")), "{looked:?}");
         for place in ["data/mgie/small", "repo/graphs/small", "repo/target/share/mgie/small", "elsewhere/small"] {

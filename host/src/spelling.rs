@@ -14,7 +14,8 @@ pub fn nearest<'c>(typed: &str, candidates: impl IntoIterator<Item = &'c str>) -
         .filter_map(|candidate| {
             let letters: Vec<char> = candidate.chars().take(MAX_CHARACTERS).flat_map(char::to_lowercase).collect();
             let distance = distance(&typed, &letters);
-            (distance <= letters.len().max(typed.len()).div_ceil(3)).then_some((distance, candidate))
+            let longest = letters.len().max(typed.len());
+            (distance <= longest.div_ceil(3) && distance < longest).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -60,6 +61,7 @@ mod tests {
         assert_eq!(nearest("zebra", types), None);
         assert_eq!(nearest(&"x".repeat(1_000_000), types), None);
         assert_eq!(nearest("", types), None);
+        assert_eq!(nearest("c", ["a", "b"]), None, "one letter for another is another name");
     }
 
     #[test]

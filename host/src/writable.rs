@@ -28,10 +28,9 @@ pub fn check_writable(path: &Path) -> Result<(), String> {
     }
     match tempfile::Builder::new().prefix(".mgie-").suffix(".part").tempfile_in(&folder) {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!(
-            "the folder {} cannot be written to ({error}); name a file elsewhere",
-            folder.display()
-        )),
+        Err(error) => {
+            Err(format!("the folder {} cannot be written to ({error}); name a file elsewhere", folder.display()))
+        }
     }
 }
 

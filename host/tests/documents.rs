@@ -13,14 +13,10 @@ const CANONICAL: &str = r#"{
   "nodes": {
     "photo": {
       "type": "image.load",
-      "params": {
-        "path": "photo.png"
-      }
+      "params": { "path": "photo.png" }
     },
     "glow": {
-      "inputs": {
-        "image": "photo.image"
-      },
+      "inputs": { "image": "photo.image" },
       "note": {
         "by": ["me", 2],
         "nested": [
@@ -64,6 +60,30 @@ fn a_canonical_file_is_written_back_byte_for_byte() {
 }
 
 #[test]
+fn the_graphs_of_this_repository_are_written_in_the_style_that_is_saved() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../graphs");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            assert_eq!(Document::open(&path).unwrap().document.to_text(), fs::read_to_string(&path).unwrap());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen} graphs were seen");
+}
+
+#[test]
+fn an_object_that_is_too_long_for_a_line_has_a_line_for_each_entry() {
+    let text = "x".repeat(90);
+    let node = |text: &str| format!(r#"{{"mgie":1,"nodes":{{"a":{{"type":"t","params":{{"text":"{text}"}}}}}}}}"#);
+    let written = |text: &str| Document::parse(&node(text)).unwrap().to_text();
+    assert!(written(&text).contains("\"params\": { \"text\": \"x"));
+    assert_eq!(written(&text).lines().map(|line| line.chars().count()).max(), Some(120));
+    assert!(written(&format!("{text}x")).contains("\"params\": {\n        \"text\": \"x"));
+}
+
+#[test]
 fn saving_brings_any_layout_into_the_one_style_and_is_stable_from_then_on() {
     let compact: String = serde_json::from_str::<serde_json::Value>(CANONICAL).unwrap().to_string();
     assert_eq!(Document::parse(&compact).unwrap().to_text(), CANONICAL);
@@ -80,7 +100,9 @@ fn a_change_changes_its_own_line_only() {
     node.inputs.insert("image".to_owned(), Wire::new("glow", "image"));
     document.nodes.insert("result".to_owned(), node);
     let text = document.to_text();
-    assert!(text.contains("    \"result\": {\n      \"type\": \"image.save\",\n      \"inputs\": {\n"), "{text}");
+    let expected =
+        "    \"result\": {\n      \"type\": \"image.save\",\n      \"inputs\": { \"image\": \"glow.image\" }\n";
+    assert!(text.contains(expected), "{text}");
     assert!(document.set_field("studio", serde_json::json!({})).is_ok());
     assert!(document.set_field("mgie", serde_json::json!(7)).is_err());
     assert_eq!(Document::parse(&document.to_text()).unwrap().to_text(), document.to_text());

@@ -151,10 +151,17 @@ fn a_single_thread_runs_one_node_at_a_time() {
     let notes = Notes::default();
     let targets = Targets::default().and_output("total", "number");
     bench.engine.run(&sums(), &targets, &bench.options, &notes).unwrap();
-    let told: Vec<String> =
-        notes.told.borrow().iter().filter(|(_, what)| what != "queued").map(|(node, what)| format!("{node} {what}")).collect();
-    let expected: Vec<String> =
-        ["one", "two", "sum", "total"].iter().flat_map(|node| [format!("{node} started 1"), format!("{node} finished")]).collect();
+    let told: Vec<String> = notes
+        .told
+        .borrow()
+        .iter()
+        .filter(|(_, what)| what != "queued")
+        .map(|(node, what)| format!("{node} {what}"))
+        .collect();
+    let expected: Vec<String> = ["one", "two", "sum", "total"]
+        .iter()
+        .flat_map(|node| [format!("{node} started 1"), format!("{node} finished")])
+        .collect();
     assert_eq!(told, expected);
 }
 
@@ -182,11 +189,9 @@ fn cancelling_stops_what_runs_and_begins_nothing_more() {
         "stuck": { "type": "test.stuck" },
         "after": { "type": "test.add", "inputs": { "a": "stuck.number" } },
     }));
-    let notes =
-        Notes { stop_on: Some(("stuck", "waiting", bench.options.cancel.clone())), ..Notes::default() };
+    let notes = Notes { stop_on: Some(("stuck", "waiting", bench.options.cancel.clone())), ..Notes::default() };
     let began = Instant::now();
-    let error =
-        bench.engine.run(&document, &Targets::default().and_node("after"), &bench.options, &notes).unwrap_err();
+    let error = bench.engine.run(&document, &Targets::default().and_node("after"), &bench.options, &notes).unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(5));
     let RunError::Cancelled { report } = error else { panic!("{error}") };
     assert_eq!(report.with(Outcome::Stopped), ["stuck", "after"]);
@@ -222,7 +227,7 @@ fn what_a_node_does_wrong_names_the_node_and_leaves_the_host_running() {
         ("nothing", "output `tensor`, expected a value, found nothing"),
         ("kind", "output `tensor`, expected `mgie.visual_tokens`, found `text`"),
         ("shape", "output `tensor`, expected shape [2, any], found mgie.visual_tokens f32 [3, 2]"),
-        ("nan", "output `tensor`, expected numbers, found NaN or infinity"),
+        ("nan", "output `tensor`, expected finite numbers, found NaN or infinity"),
         ("extra", "output `more`, expected an output that the node has"),
     ] {
         let document = graph(json!({ "bad": { "type": "test.bad", "params": { "how": how } } }));
@@ -324,7 +329,10 @@ fn a_chain_of_ten_thousand_nodes_runs_without_a_deep_stack() {
     nodes.insert("n0".to_owned(), json!({ "type": "test.number", "params": { "value": 0 } }));
     for index in 1..10_000 {
         let wire = format!("n{}.number", index - 1);
-        nodes.insert(format!("n{index}"), json!({ "type": "test.add", "params": { "more": 1 }, "inputs": { "a": wire } }));
+        nodes.insert(
+            format!("n{index}"),
+            json!({ "type": "test.add", "params": { "more": 1 }, "inputs": { "a": wire } }),
+        );
     }
     assert_eq!(bench.number(&graph(nodes.into()), "n9999"), 9999.0);
 }

@@ -58,14 +58,18 @@ fn every_problem_of_a_graph_is_told_at_once_and_in_its_order() {
 #[test]
 fn an_unknown_type_names_the_plugin_that_is_missing() {
     let found = problem(json!({ "blur": { "type": "org.example.blur" } }));
-    assert!(found.contains("no plugin with `org.example.*` nodes is here") && found.contains("MGIE_PLUGIN_PATH"), "{found}");
+    assert!(
+        found.contains("no plugin with `org.example.*` nodes is here") && found.contains("MGIE_PLUGIN_PATH"),
+        "{found}"
+    );
     let found = problem(json!({ "blur": { "type": "test.zzzzzzzz" } }));
     assert!(found.contains("there is `test.add`, `test.alone`"), "{found}");
 }
 
 #[test]
 fn parameters_are_held_to_their_type_and_range() {
-    let number = |value: serde_json::Value| problem(json!({ "n": { "type": "test.number", "params": { "value": value } } }));
+    let number =
+        |value: serde_json::Value| problem(json!({ "n": { "type": "test.number", "params": { "value": value } } }));
     assert!(number(json!(null)).ends_with("expected a number, found null"));
     assert!(number(json!([1, 2])).ends_with("expected a number, found a list of 2"));
     assert!(number(json!(-1000.5)).ends_with("expected a number from -1000 to 1000, found the number -1000.5"));
@@ -109,7 +113,10 @@ fn a_kind_that_does_not_fit_is_told_with_what_would() {
         "big": { "type": "test.big" },
         "take": { "type": "test.take", "inputs": { "number": "big.tensor" } },
     }));
-    assert!(found.contains("input `number`: expected `number` or `text`, found `tensor` from \"big.tensor\""), "{found}");
+    assert!(
+        found.contains("input `number`: expected `number` or `text`, found `tensor` from \"big.tensor\""),
+        "{found}"
+    );
     // `any` takes all, and what is known only at run time is let through.
     let document = graph(json!({
         "bad": { "type": "test.bad" },
@@ -121,9 +128,7 @@ fn a_kind_that_does_not_fit_is_told_with_what_would() {
 
 #[test]
 fn a_wire_that_is_none_is_told_with_the_form_of_one() {
-    let nodes = |wire: &str| {
-        json!({ "one": { "type": "test.number" }, "sum": { "type": "test.add", "inputs": { "a": wire } } })
-    };
+    let nodes = |wire: &str| json!({ "one": { "type": "test.number" }, "sum": { "type": "test.add", "inputs": { "a": wire } } });
     assert!(problem(nodes("one")).ends_with("found \"one\"; did you mean \"one.number\"?"));
     for wire in ["", ".", "one.", ".number"] {
         assert!(problem(nodes(wire)).contains("expected a wire \"NODE.OUTPUT\""), "{wire}");
@@ -194,7 +199,8 @@ fn a_run_is_refused_with_all_problems_before_anything_runs() {
         Err(RunError::Invalid(problems)) => problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(&document).len(), 1, "what the graph says is checked before what the disk says");
+    assert!(refused(&document)[0].contains("node `one`, parameter `value`: expected a number from -1000 to 1000"));
+    assert_eq!(refused(&document).len(), 6, "what the graph says and what the disk says is told at once");
     document.nodes["one"].params.clear();
     let found = refused(&document);
     for expected in [
@@ -217,7 +223,10 @@ fn targets_that_are_not_there_are_named() {
     let document = graph(json!({ "one": { "type": "test.number" } }));
     let refused = |targets: Targets| bench.run(&document, &targets).unwrap_err().to_string();
     assert!(refused(Targets::default().and_node("on")).contains("did you mean `one`?"));
-    assert!(refused(Targets::default().and_output("one", "numbr")).contains("output `numbr`: expected an output of `test.number`; did you mean `number`?"));
+    assert!(
+        refused(Targets::default().and_output("one", "numbr"))
+            .contains("output `numbr`: expected an output of `test.number`; did you mean `number`?")
+    );
     assert!(refused(Targets::default().and_output("x", "y")).contains("node `x`, name: expected a node of this graph"));
 }
 
@@ -236,17 +245,23 @@ fn what_is_wrong_elsewhere_does_not_stop_what_was_asked_for() {
 
 #[test]
 fn models_that_are_not_there_are_named_and_a_missing_folder_is_named_once() {
-    let mut bench = Bench::with(
-        mgie_host::engine::Budgets { cache_bytes: 1 << 20, weights_bytes: None },
-        |diary| vec![fakes::weights_plugin("llm", 10, diary)],
-    );
+    let mut bench = Bench::with(mgie_host::engine::Budgets { cache_bytes: 1 << 20, weights_bytes: None }, |diary| {
+        vec![fakes::weights_plugin("llm", 10, diary)]
+    });
     let document = graph(json!({ "a": { "type": "llm.load" }, "b": { "type": "llm.use" } }));
     let targets = Targets::default().and_node("a").and_node("b");
     let error = bench.run(&document, &targets).unwrap_err().to_string();
     assert_eq!(error.lines().count(), 2, "{error}");
-    assert!(error.contains("node `a`, parameter `model`: expected weights at ") && error.contains("llm.bin, found no such file"));
+    assert!(
+        error.contains("node `a`, parameter `model`: expected weights at ")
+            && error.contains("llm.bin, found no such file")
+    );
     bench.options.models = Models::Missing { looked: vec!["/x/small".into(), "/y/small".into()] };
     let error = bench.run(&document, &targets).unwrap_err().to_string();
     assert_eq!(error.lines().count(), 1, "{error}");
-    assert!(error.contains("looked at /x/small, /y/small; name the folder that holds the models with --models or MGIE_MODELS"));
+    assert!(
+        error.contains(
+            "looked at /x/small, /y/small; name the folder that holds the models with --models or MGIE_MODELS"
+        )
+    );
 }

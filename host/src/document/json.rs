@@ -13,14 +13,9 @@ use std::fmt;
 pub(super) fn parse(text: &str) -> Result<Value, DocumentProblem> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let mut path = Vec::new();
-    Strict { path: &mut path }
-        .deserialize(&mut reader)
-        .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| DocumentProblem::Syntax {
-            line: error.line(),
-            column: error.column(),
-            message: message(&error),
-        })
+    Strict { path: &mut path }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(
+        |error| DocumentProblem::Syntax { line: error.line(), column: error.column(), message: message(&error) },
+    )
 }
 
 /// The error without the position, which serde_json appends to the text.

@@ -37,7 +37,11 @@ fn migrate_by(
     let mut reached = version;
     for migration in migrations {
         if migration.from == reached {
-            tracing::info!(from = reached, change = migration.name, "a graph of an older format was brought up to date");
+            tracing::info!(
+                from = reached,
+                change = migration.name,
+                "a graph of an older format was brought up to date"
+            );
             (migration.apply)(document);
             reached += 1;
         }

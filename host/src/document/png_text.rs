@@ -1,7 +1,7 @@
 //! The graph in a picture: a PNG's text chunk (`tEXt`, `zTXt` or `iTXt`) with the keyword `mgie`.
 
-use super::open::MAX_FILE_BYTES;
 use super::DocumentProblem;
+use super::open::MAX_FILE_BYTES;
 use png::text_metadata::{ITXtChunk, ZTXtChunk};
 use std::fs::File;
 use std::io::BufReader;

@@ -1,10 +1,13 @@
 //! Writing a graph, always in one style: keys in the order in which they were read, two spaces a level, one entry a
-//! line (a change of one parameter is a change of one line), lists of plain values on one line. A file in this style
-//! is written back byte for byte.
+//! line; lists of plain values on one line, and objects of plain values too where the line is not too long. A file in
+//! this style is written back byte for byte.
 
 use super::{Document, DocumentError, DocumentProblem, Node, VERSION, Wire};
 use serde_json::{Map, Value};
 use std::path::Path;
+
+/// The longest line, in characters, that an object of plain values is written on.
+const LINE: usize = 120;
 
 /// Top-level keys that [`Document`] has a field for.
 pub(super) const DOCUMENT_KEYS: [&str; 2] = ["mgie", "nodes"];
@@ -38,7 +41,8 @@ impl Document {
 
 impl Node {
     fn to_map(&self) -> Map<String, Value> {
-        let inputs = self.inputs.iter().map(|(input, Wire(wire))| (input.clone(), Value::from(wire.as_str()))).collect();
+        let inputs =
+            self.inputs.iter().map(|(input, Wire(wire))| (input.clone(), Value::from(wire.as_str()))).collect();
         ordered(
             &self.layout,
             [
@@ -69,6 +73,10 @@ fn ordered<const N: usize>(layout: &Map<String, Value>, known: [(&str, Value, bo
 fn write_value(text: &mut String, value: &Value, level: usize) {
     match value {
         Value::Object(map) if !map.is_empty() => {
+            if let Some(short) = on_one_line(text, map) {
+                text.push_str(&short);
+                return;
+            }
             text.push('{');
             for (index, (key, value)) in map.iter().enumerate() {
                 text.push_str(if index == 0 { "\n" } else { ",\n" });
@@ -81,7 +89,7 @@ fn write_value(text: &mut String, value: &Value, level: usize) {
             indent(text, level);
             text.push('}');
         }
-        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
+        Value::Array(items) if !items.iter().all(is_plain) => {
             text.push('[');
             for (index, item) in items.iter().enumerate() {
                 text.push_str(if index == 0 { "\n" } else { ",\n" });
@@ -100,6 +108,22 @@ fn write_value(text: &mut String, value: &Value, level: usize) {
         }
         plain => text.push_str(&plain.to_string()),
     }
+}
+
+fn is_plain(value: &Value) -> bool {
+    !value.is_object() && !value.is_array()
+}
+
+/// An object of plain values as one line's end, where it is short enough behind what that line holds already.
+fn on_one_line(text: &str, map: &Map<String, Value>) -> Option<String> {
+    if !map.values().all(is_plain) {
+        return None;
+    }
+    let entries: Vec<String> =
+        map.iter().map(|(key, value)| format!("{}: {value}", Value::from(key.as_str()))).collect();
+    let short = format!("{{ {} }}", entries.join(", "));
+    let before = text.rsplit('\n').next().unwrap_or_default();
+    (before.chars().count() + short.chars().count() <= LINE).then_some(short)
 }
 
 fn indent(text: &mut String, level: usize) {

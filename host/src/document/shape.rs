@@ -16,7 +16,9 @@ pub(super) fn document(value: Value) -> Result<Document, DocumentProblem> {
             None => return form(format!("`mgie` is the format's version, a whole number; found {version}")),
         },
         None => {
-            return form("this is no mgie graph: the key `mgie` is missing; a graph begins with \"mgie\": 1".to_owned());
+            return form(
+                "this is no mgie graph: the key `mgie` is missing; a graph begins with \"mgie\": 1".to_owned(),
+            );
         }
     }
     let mut wrong = Vec::new();
@@ -60,10 +62,8 @@ fn node(name: &str, value: Value, wrong: &mut Vec<String>) -> Node {
     match map.get_mut("params").map(Value::take) {
         None => {}
         Some(Value::Object(params)) => node.params = params,
-        Some(other) => wrong.push(format!(
-            "node `{name}`: `params` is an object of parameters by name; found {}",
-            describe(&other)
-        )),
+        Some(other) => wrong
+            .push(format!("node `{name}`: `params` is an object of parameters by name; found {}", describe(&other))),
     }
     match map.get_mut("inputs").map(Value::take) {
         None => {}
@@ -85,10 +85,9 @@ fn node(name: &str, value: Value, wrong: &mut Vec<String>) -> Node {
                 }
             }
         }
-        Some(other) => wrong.push(format!(
-            "node `{name}`: `inputs` is an object of wires by input; found {}",
-            describe(&other)
-        )),
+        Some(other) => {
+            wrong.push(format!("node `{name}`: `inputs` is an object of wires by input; found {}", describe(&other)))
+        }
     }
     blank(&mut map, &NODE_KEYS);
     node.layout = map;

@@ -13,11 +13,14 @@ pub struct Carried {
     pub document: Document,
     /// The folder.
     pub folder: PathBuf,
+    /// The folder that the file which carries it will lie in; none for the one that it is written to.
+    pub destination: Option<PathBuf>,
 }
 
 impl Carried {
-    /// The graph's text for a file in the folder `destination`.
-    pub(super) fn text_for(&self, catalogue: &Catalogue, destination: &Path) -> String {
+    /// The graph's text for a file that is written to the folder `written_to`.
+    pub(super) fn text_for(&self, catalogue: &Catalogue, written_to: &Path) -> String {
+        let destination = self.destination.as_deref().unwrap_or(written_to);
         let mut document = self.document.clone();
         for node in document.nodes.values_mut() {
             let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };

@@ -90,7 +90,7 @@ impl FileHashes {
 ///
 /// # Errors
 /// Why it cannot be listed, in words that follow the path.
-pub(super) fn listing(path: &Path) -> Result<(blake3::Hash, u64), String> {
+pub(crate) fn listing(path: &Path) -> Result<(blake3::Hash, u64), String> {
     let mut hasher = blake3::Hasher::new();
     let mut bytes = 0u64;
     let mut entries = 0usize;

@@ -20,6 +20,7 @@ mod weights;
 pub use cancel::CancelToken;
 pub use carried::Carried;
 pub use error::{NodeFailure, RunError};
+pub(crate) use fingerprint::listing;
 pub use memory::{machine_bytes, resident_bytes};
 pub use observer::{Event, NodeReport, Observer, Outcome, RunReport, Silent};
 
@@ -180,7 +181,7 @@ impl Engine {
         }
         let plan = planned.map_err(RunError::Invalid)?;
         let carried = options.carried.clone().unwrap_or_else(|| {
-            Arc::new(Carried { document: document.clone(), folder: options.folder.clone() })
+            Arc::new(Carried { document: document.clone(), folder: options.folder.clone(), destination: None })
         });
         let executed = self.execute(&plan, options, carried, observer);
         let mut values = HashMap::new();
@@ -197,6 +198,15 @@ impl Engine {
         }
         report.nodes.sort_by_cached_key(|node| document.nodes.get_index_of(&node.node));
         end(executed.complete, executed.failures, RunResults { values, report })
+    }
+
+    /// Every problem, and every warning, of the graph and its files that concerns what is asked of it; runs nothing.
+    #[must_use]
+    pub fn check(&self, document: &Document, targets: &Targets, options: &RunOptions) -> Vec<Problem> {
+        match Plan::new(document, &self.shared.catalogue, targets, options, &self.hashes) {
+            Ok(plan) => plan.warnings,
+            Err(problems) => problems,
+        }
     }
 
     /// Runs one node with values that are at hand, and returns its outputs; nothing is kept.
@@ -219,7 +229,7 @@ impl Engine {
         };
         let plan = Plan::of_one(node_type, found, params, inputs, options, &self.hashes).map_err(RunError::Invalid)?;
         let carried = options.carried.clone().unwrap_or_else(|| {
-            Arc::new(Carried { document: Document::default(), folder: options.folder.clone() })
+            Arc::new(Carried { document: Document::default(), folder: options.folder.clone(), destination: None })
         });
         let executed = self.execute(&plan, options, carried, observer);
         let outputs = executed.values.get(&0).map(|outputs| outputs.as_ref().clone()).unwrap_or_default();

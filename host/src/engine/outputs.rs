@@ -46,7 +46,8 @@ fn check_shape(name: &str, promised: &[Option<u64>], value: &Value) -> Result<()
     if fits {
         return Ok(());
     }
-    let sizes: Vec<String> = promised.iter().map(|size| size.map_or("any".to_owned(), |size| size.to_string())).collect();
+    let sizes: Vec<String> =
+        promised.iter().map(|size| size.map_or("any".to_owned(), |size| size.to_string())).collect();
     Err(fault(name, &format!("shape [{}]", sizes.join(", ")), &value.to_string()))
 }
 
@@ -56,12 +57,11 @@ fn check_numbers(name: &str, value: &Value) -> Result<(), Failure> {
         Ok(true) => Ok(()),
         Ok(false) => {
             let mut failure = Failure::failed(format!("output `{name}`"))
-                .expected("numbers")
+                .expected("finite numbers")
                 .found(format!("NaN or infinity in {value}"));
             failure.kind = FailureKind::Failed;
-            Err(failure.remedy(
-                "look for NaN in the weights or the input that the node was given; with dtype f16, try f32",
-            ))
+            Err(failure
+                .remedy("look for NaN in the weights or the input that the node was given; with dtype f16, try f32"))
         }
         Err(_) => Err(fault(name, "a tensor in main memory", &format!("{value} on a device"))),
     }
@@ -116,7 +116,10 @@ mod tests {
     fn a_float_that_is_no_number_is_an_error_of_the_node_that_made_it() {
         for bad in [f32::NAN, f32::INFINITY] {
             let complaint = complaint(vec![tokens([2, 3], bad), text()]);
-            assert!(complaint.contains("output `tokens`, expected numbers, found NaN or infinity"), "{complaint}");
+            assert!(
+                complaint.contains("output `tokens`, expected finite numbers, found NaN or infinity"),
+                "{complaint}"
+            );
         }
         let half = Tensor::from_bytes([1], DType::F16, &[0x00, 0x7e]).unwrap();
         let description = NodeDescription::new("a", "", "", "").output("x", "", kind::ANY, "");

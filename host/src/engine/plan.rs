@@ -66,32 +66,34 @@ impl Plan {
         options: &RunOptions,
         hashes: &FileHashes,
     ) -> Result<Self, Vec<Problem>> {
-        let mut problems = validate::validate(document, catalogue);
+        let mut problems = Vec::new();
         check_targets(document, catalogue, targets, &mut problems);
         let asked = asked_for(document, catalogue, targets);
         let needed = closure(document, &asked);
+        let found = validate::validate(document, catalogue);
         // With the whole graph asked for, every node counts: one of unknown type may have been meant to save.
         let counts = |problem: &Problem| targets.side_effects || needed.contains(problem.node.as_str());
-        if problems.iter().any(|problem| problem.is_error() && counts(problem)) {
-            return Err(problems);
-        }
-        // What is needed has no cycle: it would have been a problem that counts.
-        let order = validate::order(document).into_iter().filter(|name| needed.contains(name));
+        let sound = problems.is_empty() && !found.iter().any(|problem| problem.is_error() && counts(problem));
+        problems.extend(found);
         let mut plan = Self {
             tasks: Vec::new(),
             by_node: HashMap::new(),
             by_key: HashMap::new(),
             wanted: Vec::new(),
-            warnings: problems,
+            warnings: Vec::new(),
         };
         let mut preparation = Preparation::new(options, hashes);
-        for name in order {
+        // Where the graph has problems already, its files are looked at all the same, so that all are told at once.
+        let order = if sound { validate::order(document) } else { document.nodes.keys().map(String::as_str).collect() };
+        for name in order.into_iter().filter(|name| needed.contains(name)) {
             plan.add(name, document, catalogue, &mut preparation);
         }
-        if preparation.problems.iter().any(Problem::is_error) {
-            preparation.problems.extend(plan.warnings);
-            return Err(preparation.problems);
+        let ready = sound && !preparation.problems.iter().any(Problem::is_error);
+        problems.extend(preparation.problems);
+        if !ready {
+            return Err(problems);
         }
+        plan.warnings = problems;
         plan.wanted = asked.iter().filter_map(|name| plan.by_node.get(*name).copied()).collect();
         plan.wanted.sort_unstable();
         plan.wanted.dedup();
@@ -162,6 +164,7 @@ impl Plan {
         hashes: &FileHashes,
     ) -> Result<Self, Vec<Problem>> {
         let mut preparation = Preparation::new(options, hashes);
+        preparation.problems = validate::parameters(name, params, &node_type.description);
         let prepared = preparation.parameters(name, params, &node_type);
         if preparation.problems.iter().any(Problem::is_error) {
             return Err(preparation.problems);

@@ -40,7 +40,7 @@ impl<'r> Preparation<'r> {
         Self { options, hashes, problems: Vec::new(), written: HashMap::new() }
     }
 
-    /// Makes the parameters of one node ready; what is wrong with them is added to the problems.
+    /// Makes the parameters of one node ready; what is wrong with the files that they name is added to the problems.
     pub fn parameters(&mut self, node: &str, given: &Map<String, serde_json::Value>, node_type: &NodeType) -> Prepared {
         let mut values = Map::new();
         let mut key = Vec::new();
@@ -51,13 +51,8 @@ impl<'r> Preparation<'r> {
         for parameter in &node_type.description.parameters {
             let value = given.get(&parameter.id).cloned().unwrap_or_else(|| parameter.domain.default_json());
             let place = || Place::Parameter(parameter.id.clone());
-            let mut value = match canonical(&parameter.domain, &value) {
-                Ok(value) => value,
-                Err(wrong) => {
-                    self.problems.push(Problem::error(node, place(), wrong.expected).found(wrong.found).remedy(wrong.remedy));
-                    continue;
-                }
-            };
+            // Validation has told of a value that is none of the parameter's.
+            let Ok(mut value) = canonical(&parameter.domain, &value) else { continue };
             let mut identity = value.to_string().into_bytes();
             let text = value.as_str().unwrap_or_default().to_owned();
             match &parameter.domain {
@@ -123,8 +118,7 @@ impl<'r> Preparation<'r> {
             key.extend(identity);
             values.insert(parameter.id.clone(), value);
         }
-        let weights = (weight_bytes > 0)
-            .then(|| WeightsUse { key: weights.finalize(), file_bytes: weight_bytes });
+        let weights = (weight_bytes > 0).then(|| WeightsUse { key: weights.finalize(), file_bytes: weight_bytes });
         Prepared { values: serde_json::Value::Object(values), key, files, weights, destination }
     }
 

@@ -2,6 +2,7 @@
 //! that most hangs on; weights within their own budget; and everything stopped soon after a node fails or somebody
 //! asks to stop.
 
+use super::NodeFailure;
 use super::cancel::CancelToken;
 use super::carried::Carried;
 use super::memory::MemoryWatch;
@@ -10,7 +11,6 @@ use super::observer::{Event, NodeReport, Observer, Outcome};
 use super::plan::{Plan, Source, Task};
 use super::value_cache::{self, NodeOutputs, ValueCache};
 use super::weights::WeightsLedger;
-use super::NodeFailure;
 use crate::plugins::Catalogue;
 use mgie_plugin_api::{Failure, Level, Value};
 use std::cmp::Reverse;

@@ -61,7 +61,12 @@ impl WeightsLedger {
     pub fn release<'l>(&self, libraries: impl IntoIterator<Item = &'l Arc<Library>>) {
         for library in libraries {
             if let Some(memory) = library.memory(true) {
-                tracing::debug!(plugin = library.name(), freed = memory.freed, held = memory.held, "asked to let go of weights");
+                tracing::debug!(
+                    plugin = library.name(),
+                    freed = memory.freed,
+                    held = memory.held,
+                    "asked to let go of weights"
+                );
                 let mut held = self.lock();
                 held.bytes.insert(library.path().to_owned(), memory.held);
                 if memory.freed > 0 {

@@ -55,11 +55,8 @@ pub(super) struct ManifestCache {
 impl ManifestCache {
     /// Reads the file, where there is one of this host's.
     pub fn read(file: &Path) -> Self {
-        let empty = CacheFile {
-            host: env!("CARGO_PKG_VERSION").to_owned(),
-            door: API_VERSION,
-            libraries: BTreeMap::new(),
-        };
+        let empty =
+            CacheFile { host: env!("CARGO_PKG_VERSION").to_owned(), door: API_VERSION, libraries: BTreeMap::new() };
         let kept = mgie_plugin_api::file::read_whole(file, MAX_BYTES)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<CacheFile>(&bytes).ok())
@@ -91,7 +88,9 @@ impl ManifestCache {
     /// no reason to stop.
     pub fn write(&mut self, found: &[PathBuf]) {
         let before = self.kept.libraries.len();
-        self.kept.libraries.retain(|path, _| found.iter().any(|found| found == Path::new(path)) || Path::new(path).exists());
+        self.kept
+            .libraries
+            .retain(|path, _| found.iter().any(|found| found == Path::new(path)) || Path::new(path).exists());
         if !self.changed && self.kept.libraries.len() == before {
             return;
         }
@@ -112,7 +111,7 @@ impl ManifestCache {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use mgie_plugin_api::{NodeDescription, Plugin, NodeDefinition, Outputs};
+    use mgie_plugin_api::{NodeDefinition, NodeDescription, Outputs, Plugin};
 
     fn manifest() -> Manifest {
         let description = NodeDescription::new("test.one", "One", "Test", "Gives nothing.");

@@ -7,7 +7,7 @@ mod problem;
 mod wires;
 
 pub(crate) use cycle::order;
-pub(crate) use parameters::canonical;
+pub(crate) use parameters::{canonical, check as parameters};
 pub use problem::{Place, Problem, Severity};
 
 use crate::document::Document;
@@ -36,7 +36,7 @@ pub fn validate(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
     }
     for (name, node) in &document.nodes {
         let Some(node_type) = types.get(name.as_str()) else { continue };
-        parameters::check(name, node, &node_type.description, &mut problems);
+        problems.extend(parameters::check(name, &node.params, &node_type.description));
         wires::check(name, node, &node_type.description, document, &types, &mut problems);
     }
     let place: HashMap<&str, usize> = document.nodes.keys().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
@@ -63,13 +63,10 @@ fn check_name(name: &str, problems: &mut Vec<Problem>) {
 }
 
 fn unknown_type(node: &str, wanted: &str, catalogue: &Catalogue) -> Problem {
-    let problem = Problem::error(node, Place::Type, "a node type that a plugin here offers").found(format!("`{wanted}`"));
+    let problem =
+        Problem::error(node, Place::Type, "a node type that a plugin here offers").found(format!("`{wanted}`"));
     if let Some(refused) = catalogue.refused_for(wanted) {
-        return problem.remedy(format!(
-            "the plugin {} was refused: {}",
-            refused.path.display(),
-            refused.reason
-        ));
+        return problem.remedy(format!("the plugin {} was refused: {}", refused.path.display(), refused.reason));
     }
     let family = |id: &str| id.rsplit_once('.').map_or(id.to_owned(), |(family, _)| family.to_owned());
     let mut offered: Vec<String> = catalogue.node_types().map(|node_type| node_type.description.id.clone()).collect();

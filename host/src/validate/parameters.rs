@@ -2,36 +2,35 @@
 //! handed to a node and hashed, whatever way it was written.
 
 use super::{Place, Problem};
-use crate::document::Node;
 use crate::document::describe;
 use crate::spelling;
 use mgie_plugin_api::NodeDescription;
 use mgie_plugin_api::description::{Domain, Parameter};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::path::Path;
 
 /// The most characters of a text parameter.
 const MAX_TEXT: usize = 1 << 20;
 
-pub(super) fn check(name: &str, node: &Node, description: &NodeDescription, problems: &mut Vec<Problem>) {
-    for given in node.params.keys() {
+/// What is wrong, or unusual, with the parameters that a node is given.
+pub(crate) fn check(name: &str, params: &Map<String, Value>, description: &NodeDescription) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for given in params.keys() {
         if !description.parameters.iter().any(|parameter| parameter.id == *given) {
             problems.push(unknown(name, given, description));
         }
     }
     for parameter in &description.parameters {
-        let given = node.params.get(&parameter.id);
-        let value = given.cloned().unwrap_or_else(|| parameter.domain.default_json());
-        let place = Place::Parameter(parameter.id.clone());
+        let value = params.get(&parameter.id).cloned().unwrap_or_else(|| parameter.domain.default_json());
         match canonical(&parameter.domain, &value) {
             Err(wrong) => {
-                let mut problem = Problem::error(name, place, wrong.expected).remedy(wrong.remedy);
-                problem.found = if given.is_some() || !wrong.found.is_empty() { wrong.found } else { "nothing".into() };
-                problems.push(problem);
+                let place = Place::Parameter(parameter.id.clone());
+                problems.push(Problem::error(name, place, wrong.expected).found(wrong.found).remedy(wrong.remedy));
             }
             Ok(value) => problems.extend(unusual(name, parameter, &value)),
         }
     }
+    problems
 }
 
 fn unknown(name: &str, given: &str, description: &NodeDescription) -> Problem {

@@ -31,7 +31,8 @@ pub(super) fn check(
             continue;
         };
         if !document.nodes.contains_key(source) {
-            let problem = Problem::error(name, place(), "a wire from a node of this graph").found(format!("`{source}`"));
+            let problem =
+                Problem::error(name, place(), "a wire from a node of this graph").found(format!("`{source}`"));
             let names = document.nodes.keys().map(String::as_str).filter(|other| *other != name);
             let remedy = spelling::remedy(source, names).unwrap_or_else(|| "add the node or remove the wire".into());
             problems.push(problem.remedy(remedy));

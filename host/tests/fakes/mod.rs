@@ -139,7 +139,12 @@ pub fn plugin(diary: &Diary) -> Plugin {
         ))
         .node(NodeDefinition::new(
             node("test.big")
-                .parameter("floats", "Floats", Domain::Integer { default: 8, hard: [0, 1 << 24], soft: [0, 1 << 24] }, "")
+                .parameter(
+                    "floats",
+                    "Floats",
+                    Domain::Integer { default: 8, hard: [0, 1 << 24], soft: [0, 1 << 24] },
+                    "",
+                )
                 .parameter("name", "Name", text("big"), "")
                 .output("tensor", "Tensor", kind::TENSOR, ""),
             move |run| {
@@ -151,9 +156,7 @@ pub fn plugin(diary: &Diary) -> Plugin {
         ))
         .node(NodeDefinition::new(
             // Two of these end only if they run at the same time.
-            node("test.meet")
-                .parameter("name", "Name", text("meet"), "")
-                .output("number", "Number", kind::NUMBER, ""),
+            node("test.meet").parameter("name", "Name", text("meet"), "").output("number", "Number", kind::NUMBER, ""),
             move |run| {
                 meeting.wait();
                 note_threads.note(format!("{} threads {}", run.string("name")?, run.threads()));
@@ -175,9 +178,12 @@ pub fn plugin(diary: &Diary) -> Plugin {
         ))
         .node(NodeDefinition::new(
             // Runs until it is asked to stop.
-            node("test.stuck")
-                .optional_input("after", "After", kind::ANY, "")
-                .output("number", "Number", kind::NUMBER, ""),
+            node("test.stuck").optional_input("after", "After", kind::ANY, "").output(
+                "number",
+                "Number",
+                kind::NUMBER,
+                "",
+            ),
             move |run| {
                 note_stuck.note("stuck");
                 for step in 0.. {
@@ -202,18 +208,15 @@ pub fn plugin(diary: &Diary) -> Plugin {
                 .output("other", "Other", kind::ANY, ""),
             bad,
         ))
-        .node(NodeDefinition::new(
-            node("test.chat").output("number", "Number", kind::NUMBER, ""),
-            |run| {
-                run.ran_on("cuda:7");
-                run.log(Level::Warn, "the weights are old");
-                run.progress(1, 2, "half way");
-                if run.wants_preview() {
-                    run.preview(Value::number(0.5));
-                }
-                number(1.0)
-            },
-        ))
+        .node(NodeDefinition::new(node("test.chat").output("number", "Number", kind::NUMBER, ""), |run| {
+            run.ran_on("cuda:7");
+            run.log(Level::Warn, "the weights are old");
+            run.progress(1, 2, "half way");
+            if run.wants_preview() {
+                run.preview(Value::number(0.5));
+            }
+            number(1.0)
+        }))
         .node(NodeDefinition::new(
             node("test.take").input_of("number", "Number", &[kind::NUMBER, kind::TEXT], false, "").output(
                 "number",
@@ -263,9 +266,12 @@ pub fn weights_plugin(name: &'static str, bytes: u64, diary: &Diary) -> Plugin {
     let released = diary.clone();
     Plugin::new(name, "1.0.0")
         .node(NodeDefinition::new(
-            node(&format!("{name}.load"))
-                .parameter("model", "Model", model.clone(), "")
-                .output("object", "Object", "test.object", ""),
+            node(&format!("{name}.load")).parameter("model", "Model", model.clone(), "").output(
+                "object",
+                "Object",
+                "test.object",
+                "",
+            ),
             move |_| {
                 let object = Object::new(Weights(load_object()));
                 Ok(Outputs::new().with("object", Value::object("test.object", json!({}), object)))

@@ -1,0 +1,50 @@
+//! `mgie check`: everything that is wrong with a graph.
+
+use super::job;
+use super::screen::{Lines, Screen};
+use super::stop::{Complaint, Stop};
+use super::typed::Check;
+use mgie_host::document::{Document, json_schema};
+use mgie_host::validate::{Problem, validate};
+use serde_json::json;
+
+/// Checks a graph, or prints the schema of graphs.
+///
+/// # Errors
+/// What is wrong with the graph.
+pub fn check(typed: &Check, lines: &Lines) -> Result<(), Stop> {
+    let Some(path) = typed.graph.as_deref().filter(|_| !typed.schema) else {
+        let schema = serde_json::to_value(json_schema()).unwrap_or_default();
+        return super::print(&format!("{schema:#}\n"));
+    };
+    let screen = Screen::new(lines.clone(), typed.telling);
+    let catalogue = job::catalogue();
+    catalogue.warnings().iter().for_each(|warning| screen.say(&format!("warning: {warning}")));
+    let opened = Document::open(path).map_err(Stop::from);
+    let (nodes, problems) = match &opened {
+        Ok(opened) => (opened.document.nodes.len(), validate(&opened.document, &catalogue)),
+        Err(_) => (0, Vec::new()),
+    };
+    let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) = problems.iter().partition(|problem| problem.is_error());
+    warnings.iter().for_each(|warning| screen.say(&format!("warning: {warning}")));
+    let ended = match opened {
+        Err(stop) => Err(stop),
+        Ok(_) if errors.is_empty() => Ok(()),
+        Ok(_) => Err(Stop::Wrong(errors.iter().map(|problem| Complaint::from(*problem)).collect())),
+    };
+    if typed.telling.json {
+        let report = json!({
+            "status": ended.as_ref().map_or_else(Stop::status, |()| "done"),
+            "graph": path,
+            "nodes": nodes,
+            "errors": ended.as_ref().err().map(Stop::errors).unwrap_or_default(),
+            "warnings": warnings,
+            "plugins": catalogue.warnings(),
+        });
+        super::print(&format!("{report:#}\n"))?;
+    } else if ended.is_ok() && !typed.telling.quiet {
+        let nodes = if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") };
+        super::print(&format!("{}: {nodes}, nothing is wrong\n", path.display()))?;
+    }
+    ended
+}

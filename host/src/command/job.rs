@@ -1,0 +1,371 @@
+//! A graph to run with all that was asked of it: its settings made, its frames numbered, its outputs written, its end
+//! told. What `edit` and `run` share.
+
+use super::frames::numbered;
+use super::request::{Destination, Frames, Running, Save};
+use super::screen::Screen;
+use super::stop::{Complaint, Stop};
+use super::{saving, settings};
+use mgie_host::document::Document;
+use mgie_host::engine::{
+    Budgets, CancelToken, Carried, Engine, Event, Observer, Outcome, RunOptions, RunReport, RunResults, Targets,
+};
+use mgie_host::models::{Models, Origin};
+use mgie_host::plugins::{Catalogue, SearchPath, default_cache_file};
+use mgie_plugin_api::Domain;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file that was written, or standard output.
+#[derive(Clone, Debug, Serialize)]
+pub struct Saved {
+    /// The node whose output it is, or that wrote it.
+    pub node: String,
+    /// The output; none where the node wrote it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// The file; `-` for standard output.
+    pub path: String,
+}
+
+/// What became of one run of the graph.
+#[derive(Debug)]
+pub struct Round {
+    /// The frame, where there are some.
+    pub frame: Option<u32>,
+    /// What the engine did.
+    pub report: RunReport,
+    /// What was written.
+    pub saved: Vec<Saved>,
+}
+
+/// A graph to run.
+pub struct Job {
+    /// The graph.
+    pub document: Document,
+    /// The folder that its relative paths are relative to.
+    pub folder: PathBuf,
+    /// What runs.
+    pub targets: Targets,
+    /// Frames to run, one after the other.
+    pub frames: Option<Frames>,
+    /// What else was asked for.
+    pub running: Running,
+    /// The models that it runs with.
+    pub models: Models,
+}
+
+/// The plugins that this user has.
+pub fn catalogue() -> Arc<Catalogue> {
+    Arc::new(Catalogue::discover(&SearchPath::of_user(), default_cache_file().as_deref()))
+}
+
+/// The models folder, or why it is wrong to name this one.
+pub fn models(named: Option<&Path>, graph_folder: Option<&Path>) -> Result<Models, Stop> {
+    let models = Models::find(named, graph_folder);
+    match (&models, named) {
+        (Models::Missing { looked }, Some(_)) => Err(Stop::wrong(format!(
+            "--models: there is no folder {}",
+            looked.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ")
+        ))),
+        _ => Ok(models),
+    }
+}
+
+impl Job {
+    /// Runs it, and adds to `rounds` what was done, also where it ends early.
+    ///
+    /// # Errors
+    /// Why it ended early.
+    pub fn run(
+        mut self,
+        catalogue: &Arc<Catalogue>,
+        cancel: &CancelToken,
+        screen: &Screen,
+        rounds: &mut Vec<Round>,
+    ) -> Result<(), Stop> {
+        settings::apply(&self.running.settings, &mut self.document, catalogue).map_err(Stop::wrong_all)?;
+        for save in &self.running.saves {
+            self.targets = std::mem::take(&mut self.targets).and_output(&save.node, &save.output);
+        }
+        self.check_that_something_runs(catalogue)?;
+        let mut budgets = Budgets { cache_bytes: self.running.cache_bytes, ..Budgets::default() };
+        if let Some(bytes) = self.running.weights_bytes {
+            budgets.weights_bytes = Some(bytes);
+        }
+        let engine = Engine::new(Arc::clone(catalogue), budgets);
+        let mut options = RunOptions::new(&self.folder, self.models.clone());
+        options.cancel = cancel.clone();
+        options.threads = self.running.threads.unwrap_or(options.threads);
+        let Some(frames) = self.frames else {
+            return self.round(None, &engine, &options, screen, rounds);
+        };
+        self.check_frames(frames, catalogue)?;
+        for frame in frames.first..=frames.last {
+            screen.show(&format!("frame {frame} ({} to {})", frames.first, frames.last));
+            self.of_frame(frame, catalogue)
+                .round(Some(frame), &engine, &options, screen, rounds)
+                .map_err(|stop| stop.at(&format!("frame {frame}")))?;
+        }
+        Ok(())
+    }
+
+    fn check_that_something_runs(&self, catalogue: &Catalogue) -> Result<(), Stop> {
+        let unknown_or_saves =
+            |node_type: &str| catalogue.node_type(node_type).is_none_or(|known| known.description.side_effect);
+        let some = !self.targets.outputs.is_empty()
+            || !self.targets.nodes.is_empty()
+            || self.document.nodes.values().any(|node| unknown_or_saves(&node.node_type));
+        if some {
+            return Ok(());
+        }
+        Err(Stop::wrong(
+            "nothing to do: no node of this graph saves anything; add --save NODE.OUTPUT=FILE or --only NODE",
+        ))
+    }
+
+    fn round(
+        &self,
+        frame: Option<u32>,
+        engine: &Engine,
+        options: &RunOptions,
+        screen: &Screen,
+        rounds: &mut Vec<Round>,
+    ) -> Result<(), Stop> {
+        let unwritable = saving::check(&self.running.saves, &self.document, engine);
+        if !unwritable.is_empty() {
+            // What is wrong with the graph is told along with it.
+            let problems = engine.check(&self.document, &self.targets, options);
+            let complaints = problems.iter().filter(|problem| problem.is_error()).map(Complaint::from);
+            return Err(Stop::Wrong(complaints.chain(unwritable.into_iter().map(Complaint::plain)).collect()));
+        }
+        let written = WrittenBy { screen, document: &self.document, engine, options, saved: RefCell::default() };
+        let ran = engine.run(&self.document, &self.targets, options, &written);
+        let mut saved = written.saved.into_inner();
+        let RunResults { values, report } = match ran {
+            Ok(results) => results,
+            Err(error) => {
+                let stop = Stop::from(error);
+                let report = stop.report().cloned().unwrap_or_default();
+                rounds.push(Round { frame, report, saved });
+                return Err(stop);
+            }
+        };
+        let carried =
+            Arc::new(Carried { document: self.document.clone(), folder: self.folder.clone(), destination: None });
+        let mut ended = Ok(());
+        for save in &self.running.saves {
+            let Some(value) = values.get(&(save.node.clone(), save.output.clone())) else { continue };
+            if options.cancel.is_cancelled() {
+                ended = Err(Stop::Interrupted(Some(report.clone())));
+                break;
+            }
+            ended = saving::write(save, value, engine, options, &carried);
+            if ended.is_err() {
+                break;
+            }
+            let path = match &save.to {
+                Destination::Stdout => "-".to_owned(),
+                Destination::File(path) => {
+                    std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+                }
+            };
+            saved.push(Saved { node: save.node.clone(), output: Some(save.output.clone()), path });
+        }
+        rounds.push(Round { frame, report, saved });
+        ended
+    }
+
+    /// The graph of one frame: its number in every path that has a place for one.
+    fn of_frame(&self, frame: u32, catalogue: &Catalogue) -> Self {
+        let mut document = self.document.clone();
+        for (node, parameter, path) in paths(&self.document, catalogue) {
+            if let (Some(numbered), Some(node)) = (numbered(&path.text, frame), document.nodes.get_mut(&node)) {
+                node.params.insert(parameter, numbered.into());
+            }
+        }
+        let mut running = self.running.clone();
+        for save in &mut running.saves {
+            if let Destination::File(path) = &save.to
+                && let Some(numbered) = numbered(&path.to_string_lossy(), frame)
+            {
+                save.to = Destination::File(numbered.into());
+            }
+        }
+        Self {
+            document,
+            running,
+            folder: self.folder.clone(),
+            targets: self.targets.clone(),
+            frames: None,
+            models: self.models.clone(),
+        }
+    }
+
+    /// Every path must have a place for the frame's number where one frame would overwrite another, and every frame's
+    /// input must be there.
+    fn check_frames(&self, frames: Frames, catalogue: &Catalogue) -> Result<(), Stop> {
+        const TOLD: usize = 5;
+        let needs_number = |text: &str| numbered(text, frames.first).is_none() && frames.first != frames.last;
+        let mut wrong = Vec::new();
+        let mut places = 0usize;
+        for (node, parameter, path) in paths(&self.document, catalogue) {
+            places += usize::from(numbered(&path.text, frames.first).is_some());
+            if path.written && self.targets.side_effects && needs_number(&path.text) {
+                wrong.push(format!(
+                    "node `{node}`, parameter `{parameter}`: every frame would be written to {}; put #### into its name",
+                    path.text
+                ));
+            }
+            if path.written {
+                continue;
+            }
+            let missing: Vec<String> = (frames.first..=frames.last)
+                .filter_map(|frame| numbered(&path.text, frame))
+                .filter(|path| !self.folder.join(path).is_file())
+                .take(TOLD)
+                .collect();
+            if !missing.is_empty() {
+                wrong.push(format!(
+                    "node `{node}`, parameter `{parameter}`: there is no file {}",
+                    missing.join(", nor ")
+                ));
+            }
+        }
+        for Save { node, output, to } in &self.running.saves {
+            if let Destination::File(path) = to
+                && needs_number(&path.to_string_lossy())
+            {
+                wrong.push(format!(
+                    "--save {node}.{output}: every frame would be written to {}; put #### into its name",
+                    path.display()
+                ));
+            }
+        }
+        if places == 0 && wrong.is_empty() {
+            wrong.push(
+                "--frames: no path of the graph has a place for the frame's number; put #### into one".to_owned(),
+            );
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Stop::wrong_all(wrong)) }
+    }
+}
+
+/// A path in a graph.
+struct PathText {
+    text: String,
+    written: bool,
+}
+
+/// Every path of a graph that a file is read from or written to, by node and parameter.
+fn paths(document: &Document, catalogue: &Catalogue) -> Vec<(String, String, PathText)> {
+    let mut paths = Vec::new();
+    for (name, node) in &document.nodes {
+        let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };
+        for parameter in &node_type.description.parameters {
+            let written = match &parameter.domain {
+                Domain::File { .. } => false,
+                Domain::SaveFile { .. } => true,
+                _ => continue,
+            };
+            if let Some(text) = node.params.get(&parameter.id).and_then(Value::as_str) {
+                paths.push((name.clone(), parameter.id.clone(), PathText { text: text.to_owned(), written }));
+            }
+        }
+    }
+    paths
+}
+
+/// Passes events on to the screen and notes which nodes wrote which files.
+struct WrittenBy<'r> {
+    screen: &'r Screen,
+    document: &'r Document,
+    engine: &'r Engine,
+    options: &'r RunOptions,
+    saved: RefCell<Vec<Saved>>,
+}
+
+impl Observer for WrittenBy<'_> {
+    fn observe(&self, node: &str, event: &Event) {
+        self.screen.observe(node, event);
+        if !matches!(event, Event::Finished(report) if report.outcome == Outcome::Ran) {
+            return;
+        }
+        let Some(of_graph) = self.document.nodes.get(node) else { return };
+        let Some(node_type) = self.engine.catalogue().node_type(&of_graph.node_type) else { return };
+        for parameter in &node_type.description.parameters {
+            if let (Domain::SaveFile { .. }, Some(Value::String(path))) =
+                (&parameter.domain, of_graph.params.get(&parameter.id))
+            {
+                let path = self.options.folder.join(path);
+                let path = std::path::absolute(&path).unwrap_or(path).display().to_string();
+                self.saved.borrow_mut().push(Saved { node: node.to_owned(), output: None, path });
+            }
+        }
+    }
+}
+
+/// Tells how a job ended: lines for people, or the report for machines.
+///
+/// # Errors
+/// The job's own end, or that of standard output.
+pub fn tell(
+    ended: Result<(), Stop>,
+    rounds: &[Round],
+    models: Option<&Models>,
+    catalogue: Option<&Catalogue>,
+    json: bool,
+    screen: &Screen,
+) -> Result<(), Stop> {
+    let told = rounds.iter().flat_map(|round| round.report.warnings.iter().cloned());
+    let mut warnings: Vec<String> = catalogue.map(|known| known.warnings().to_vec()).unwrap_or_default();
+    for warning in told {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+    warnings.iter().for_each(|warning| screen.say(&format!("warning: {warning}")));
+    if json {
+        let report = report(&ended, rounds, models, &warnings);
+        super::print(&format!("{report:#}\n"))?;
+    }
+    ended
+}
+
+fn report(ended: &Result<(), Stop>, rounds: &[Round], models: Option<&Models>, warnings: &[String]) -> Value {
+    let of_round =
+        |round: &Round| json!({ "seconds": round.report.seconds, "nodes": round.report.nodes, "saved": round.saved });
+    let mut report = json!({ "status": ended.as_ref().map_or_else(Stop::status, |()| "done") });
+    if let Some(Models::At { folder, origin }) = models {
+        let origin = match origin {
+            Origin::Named => "named",
+            Origin::Environment => "environment",
+            Origin::BuiltIn => "built_in",
+        };
+        report["models"] = json!({ "folder": folder, "origin": origin });
+    }
+    report["peak_memory"] = "rise of the process' resident memory while the node ran, in bytes".into();
+    match rounds {
+        [only] if only.frame.is_none() => {
+            if let (Value::Object(report), Value::Object(of_round)) = (&mut report, of_round(only)) {
+                report.extend(of_round);
+            }
+        }
+        rounds => {
+            report["frames"] = rounds
+                .iter()
+                .map(|round| {
+                    let mut object = of_round(round);
+                    object["frame"] = round.frame.into();
+                    object
+                })
+                .collect();
+        }
+    }
+    report["warnings"] = warnings.into();
+    report["errors"] = ended.as_ref().err().map(Stop::errors).unwrap_or_default().into();
+    report
+}

@@ -1,0 +1,159 @@
+//! What can be typed. [`super::request`] says what it means.
+
+use clap::{Args, Parser, Subcommand};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// A node-graph compositor for image editing that is guided by a multimodal language model.
+#[derive(Debug, Parser)]
+#[command(name = "mgie", version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted.")]
+pub struct Typed {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Edit a photo as an instruction says.
+    Edit(Edit),
+    /// Run any graph: the nodes that save, and what else is asked for.
+    Run(Run),
+    /// Tell everything that is wrong with a graph, without running it.
+    Check(Check),
+    /// List the node types, or tell all about one.
+    Nodes(Nodes),
+    /// Tell where the models are looked for, and which of a graph's are there.
+    Models(Models),
+}
+
+/// `mgie edit`.
+#[derive(Debug, Args)]
+pub struct Edit {
+    /// The photo.
+    pub photo: PathBuf,
+    /// What to do with it, in a few words.
+    pub instruction: String,
+    /// Where the result goes; its ending says the format, `-` is standard output (as PNG). A file that is there is
+    /// replaced. [default: beside the photo, PHOTO-edited.png, or with a number where that is taken]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The graph to run: any with nodes named `photo`, `instruction` and `result`. [default: the built-in graphs/mgie.json]
+    #[arg(long, value_name = "FILE")]
+    pub graph: Option<PathBuf>,
+    /// Seed of the noise.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Denoising steps.
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u32>,
+    /// How closely the instruction is followed.
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub guidance: Option<f64>,
+    /// How closely the photo is kept.
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub image_guidance: Option<f64>,
+    /// Where models run: auto, cpu, cuda, cuda:N.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Number format of models: auto, f32, f16, bf16.
+    #[arg(long, value_name = "DTYPE")]
+    pub dtype: Option<String>,
+    /// How to run it.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `mgie run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The graph: a .json file, or a PNG that carries one.
+    pub graph: PathBuf,
+    /// Run these nodes and what they hang on, instead of every node that saves. Several times for several.
+    #[arg(long, value_name = "NODE")]
+    pub only: Vec<String>,
+    /// Run once for each of these frames: `####` or `%04d` in paths stands for the frame's number.
+    #[arg(long, value_name = "A-B")]
+    pub frames: Option<String>,
+    /// How to run it.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// How a graph is run.
+#[derive(Debug, Args)]
+pub struct Running {
+    /// Set a parameter. Several times for several. Paths are relative to the current folder.
+    #[arg(long = "set", value_name = "NODE.PARAM=VALUE")]
+    pub settings: Vec<String>,
+    /// Write an output to a file: tensors .safetensors, text .txt, pictures by ending, numbers and tokens .json too; `-`
+    /// is standard output. Several times for several.
+    #[arg(long = "save", value_name = "NODE.OUTPUT=FILE")]
+    pub saves: Vec<String>,
+    /// The folder that holds the models. [default: MGIE_MODELS, else the built-in miniature]
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// How many threads to keep busy. [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Memory for outputs that may be needed again, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    pub cache_mb: u64,
+    /// Memory for loaded weights, in MiB; models that nobody uses make room. [default: three quarters of the machine's]
+    #[arg(long, value_name = "MIB")]
+    pub weights_mb: Option<u64>,
+    /// How to tell.
+    #[command(flatten)]
+    pub telling: Telling,
+}
+
+/// How it is told.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Telling {
+    /// Print a report for machines to standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing but errors.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `mgie check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The graph: a .json file, or a PNG that carries one.
+    #[arg(required_unless_present = "schema")]
+    pub graph: Option<PathBuf>,
+    /// Print the JSON Schema of graph files instead.
+    #[arg(long, conflicts_with = "graph")]
+    pub schema: bool,
+    /// How to tell.
+    #[command(flatten)]
+    pub telling: Telling,
+}
+
+/// `mgie nodes`.
+#[derive(Debug, Args)]
+pub struct Nodes {
+    /// A node type, to be told all about it.
+    pub node_type: Option<String>,
+    /// How to tell.
+    #[command(flatten)]
+    pub telling: Telling,
+}
+
+/// `mgie models`.
+#[derive(Debug, Args)]
+pub struct Models {
+    /// The graph whose models are looked for. [default: the built-in graphs/mgie.json]
+    #[arg(long, value_name = "FILE")]
+    pub graph: Option<PathBuf>,
+    /// The folder that holds the models. [default: MGIE_MODELS, else the built-in miniature]
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// How to tell.
+    #[command(flatten)]
+    pub telling: Telling,
+}
