@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use crate::alpha;
 use crate::jpeg_end;
 use crate::picture::{Picture, check_size};
 
@@ -99,8 +100,8 @@ fn decode_known(file: &[u8], format: ImageFormat) -> Result<Picture, NoPicture> 
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| from_decoder(&error))?;
     image.apply_orientation(orientation);
     let mut picture = from_image(image)?;
-    if format == ImageFormat::OpenExr {
-        divide_alpha_out(&mut picture);
+    if format == ImageFormat::OpenExr && picture.channels == 4 {
+        alpha::divide_f32(&mut picture.samples);
     }
     Ok(picture)
 }
@@ -144,16 +145,4 @@ fn from_image(image: DynamicImage) -> Result<Picture, NoPicture> {
         1 => picture.widened(3),
         _ => picture,
     })
-}
-
-/// OpenEXR's colours are multiplied by alpha, those on wires are not. Where alpha is 0 the colour is light without
-/// substance (a flame, a flare) and stays.
-fn divide_alpha_out(picture: &mut Picture) {
-    if picture.channels == 4 {
-        for [red, green, blue, alpha] in picture.samples.as_chunks_mut::<4>().0 {
-            if *alpha != 0.0 && *alpha != 1.0 {
-                [*red, *green, *blue] = [*red / *alpha, *green / *alpha, *blue / *alpha];
-            }
-        }
-    }
 }

@@ -9,6 +9,7 @@ use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use thiserror::Error;
 
+use crate::alpha;
 use crate::picture::Picture;
 
 /// A file format that pictures are saved in.
@@ -213,11 +214,9 @@ fn over_white(picture: Picture) -> Picture {
     Picture { channels: 3, samples, ..picture }
 }
 
-fn with_alpha_multiplied_in(mut picture: Picture) -> Picture {
-    if picture.channels == 4 {
-        for [red, green, blue, alpha] in picture.samples.as_chunks_mut::<4>().0 {
-            [*red, *green, *blue] = [*red * *alpha, *green * *alpha, *blue * *alpha];
-        }
+fn with_alpha_multiplied_in(picture: Picture) -> Picture {
+    if picture.channels != 4 {
+        return picture;
     }
-    picture
+    Picture { samples: alpha::multiplied_f32(&picture.samples), ..picture }
 }

@@ -4,6 +4,7 @@
 //! Reading order: [`picture`] (a picture in memory), [`resample`] (Pillow's numbers) and [`fit`], [`decode`] and
 //! [`encode`] (files), then one module a node.
 
+mod alpha;
 pub mod blur;
 mod center_crop;
 mod choice;

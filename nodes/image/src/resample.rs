@@ -8,6 +8,7 @@
 
 use thiserror::Error;
 
+use crate::alpha;
 use crate::resample_taps::Taps;
 
 /// The weight function of a resampling, named as in Pillow.
@@ -163,8 +164,8 @@ impl Resize {
             return Ok(plan.nearest(pixels));
         }
         if channels == 4 {
-            let mut result = plan.resample_u8(&premultiplied_u8(pixels));
-            unpremultiply_u8(&mut result);
+            let mut result = plan.resample_u8(&alpha::multiplied_u8(pixels));
+            alpha::divide_u8(&mut result);
             return Ok(result);
         }
         Ok(plan.resample_u8(pixels))
@@ -182,8 +183,8 @@ impl Resize {
             return Ok(plan.nearest(pixels));
         }
         if channels == 4 {
-            let mut result = plan.resample_f32(&premultiplied_f32(pixels));
-            unpremultiply_f32(&mut result);
+            let mut result = plan.resample_f32(&alpha::multiplied_f32(pixels));
+            alpha::divide_f32(&mut result);
             return Ok(result);
         }
         Ok(plan.resample_f32(pixels))
@@ -412,41 +413,5 @@ impl Plan {
     fn resample_f32(&self, pixels: &[f32]) -> Vec<f32> {
         use crate::resample_taps::{across_f32, down_f32};
         self.two_passes(pixels, across_f32, down_f32)
-    }
-}
-
-/// RGBA with its colours multiplied by alpha / 255, rounded to nearest: Pillow's conversion of `RGBA` to `RGBa`.
-fn premultiplied_u8(pixels: &[u8]) -> Vec<u8> {
-    let times = |value: u8, alpha: u8| {
-        let product = u32::from(value) * u32::from(alpha) + 128;
-        (((product >> 8) + product) >> 8) as u8
-    };
-    let multiplied = |p: &[u8; 4]| [times(p[0], p[3]), times(p[1], p[3]), times(p[2], p[3]), p[3]];
-    pixels.as_chunks::<4>().0.iter().flat_map(multiplied).collect()
-}
-
-/// The way back, `RGBa` to `RGBA`: divided by alpha and cut off, and left alone where alpha is 0 or 255.
-fn unpremultiply_u8(pixels: &mut [u8]) {
-    for [red, green, blue, alpha] in pixels.as_chunks_mut::<4>().0 {
-        if *alpha != 0 && *alpha != 255 {
-            for colour in [red, green, blue] {
-                *colour = (255 * u32::from(*colour) / u32::from(*alpha)).min(255) as u8;
-            }
-        }
-    }
-}
-
-fn premultiplied_f32(pixels: &[f32]) -> Vec<f32> {
-    let multiplied = |p: &[f32; 4]| [p[0] * p[3], p[1] * p[3], p[2] * p[3], p[3]];
-    pixels.as_chunks::<4>().0.iter().flat_map(multiplied).collect()
-}
-
-fn unpremultiply_f32(pixels: &mut [f32]) {
-    for [red, green, blue, alpha] in pixels.as_chunks_mut::<4>().0 {
-        if *alpha != 0.0 {
-            for colour in [red, green, blue] {
-                *colour /= *alpha;
-            }
-        }
     }
 }
