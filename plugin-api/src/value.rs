@@ -9,8 +9,9 @@ use std::sync::Arc;
 /// The kinds that the nodes of this repository exchange; third parties name theirs in reverse DNS (`org.example.mask`).
 pub mod kind {
     /// Picture: f32 [height, width, channels], channels 1 (grey, mask), 3 (RGB) or 4 (RGBA, straight alpha). Values of
-    /// 8- and 16-bit pictures are 0..1, encoded as in the file; 32-bit ones are linear and unclamped. Header:
-    /// `bit_depth` 8, 16 or 32; with 8, every value is exactly n/255.
+    /// 8- and 16-bit pictures are 0..1, encoded for display; 32-bit ones are linear light and unclamped. One channel is
+    /// data (a mask) at any depth. Header: `bit_depth` 8, 16 or 32; with 8, every value is exactly n/255, so a node that
+    /// changes values otherwise returns 16.
     pub const IMAGE: &str = "image";
     /// Text; header: `text`. No body.
     pub const TEXT: &str = "text";
