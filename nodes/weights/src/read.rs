@@ -105,51 +105,84 @@ fn gather(stored: &StoredTensor<'_>, strides: &[usize]) -> Result<Vec<u8>, ReadE
 
 /// A float dtype that weights are handed out in.
 trait Target: Copy + Send + Sync {
+    /// The same type on disk.
+    const STORED: StoredType;
+    /// Copies elements of this type from a file.
+    fn copy(bytes: &[u8], to: &mut [Self]);
     /// Rounds f32 values to this type.
     fn round(from: &[f32], to: &mut [Self]);
-    /// Whether every value is finite.
-    fn all_finite(values: &[Self]) -> bool;
+    /// Whether the value is neither infinite nor NaN.
+    fn is_finite(self) -> bool;
 }
 
 impl Target for f32 {
+    const STORED: StoredType = StoredType::F32;
+
+    fn copy(bytes: &[u8], to: &mut [Self]) {
+        each(bytes, to, Self::from_le_bytes);
+    }
+
     fn round(from: &[f32], to: &mut [Self]) {
         to.copy_from_slice(from);
     }
-    fn all_finite(values: &[Self]) -> bool {
-        values.iter().fold(true, |all, x| all & x.is_finite())
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
     }
 }
 
 impl Target for f16 {
+    const STORED: StoredType = StoredType::F16;
+
+    fn copy(bytes: &[u8], to: &mut [Self]) {
+        each(bytes, to, Self::from_le_bytes);
+    }
+
     fn round(from: &[f32], to: &mut [Self]) {
         to.convert_from_f32_slice(from);
     }
-    fn all_finite(values: &[Self]) -> bool {
-        values.iter().fold(true, |all, x| all & x.is_finite())
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
     }
 }
 
 impl Target for bf16 {
+    const STORED: StoredType = StoredType::BF16;
+
+    fn copy(bytes: &[u8], to: &mut [Self]) {
+        each(bytes, to, Self::from_le_bytes);
+    }
+
     fn round(from: &[f32], to: &mut [Self]) {
         to.convert_from_f32_slice(from);
     }
-    fn all_finite(values: &[Self]) -> bool {
-        values.iter().fold(true, |all, x| all & x.is_finite())
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
     }
 }
 
 /// Converts little-endian elements into `out`, which has as many.
 fn floats<T: Target>(bytes: &[u8], from: StoredType, mut out: Vec<T>) -> Result<Vec<T>, ReadError> {
-    let blocks = out.par_chunks_mut(BLOCK).zip(bytes.par_chunks(BLOCK * from.size()));
+    let size = from.size();
+    let blocks = out.par_chunks_mut(BLOCK).zip(bytes.par_chunks(BLOCK * size));
     let bad = blocks.enumerate().find_map_first(|(block, (to, bytes))| {
-        let mut wide = vec![0_f32; to.len()];
-        widen(bytes, from, &mut wide);
-        T::round(&wide, to);
-        if T::all_finite(to) {
+        if from == T::STORED {
+            T::copy(bytes, to);
+        } else {
+            let mut wide = vec![0_f32; to.len()];
+            widen(bytes, from, &mut wide);
+            T::round(&wide, to);
+        }
+        // Without a branch in the loop, so that it runs in vectors; where the value stands is looked up only if needed.
+        if to.iter().fold(true, |all, value| all & value.is_finite()) {
             return None;
         }
-        let at = to.iter().position(|x| !T::all_finite(std::slice::from_ref(x)))?;
-        Some((block * BLOCK + at, *wide.get(at)?))
+        let at = to.iter().position(|value| !value.is_finite())?;
+        let mut value = [0_f32];
+        widen(bytes.get(at * size..)?, from, &mut value);
+        Some((block * BLOCK + at, value[0]))
     });
     match bad {
         None => Ok(out),
