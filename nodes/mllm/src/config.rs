@@ -31,7 +31,6 @@ struct Written {
     mm_use_im_start_end: Option<bool>,
     mm_projector_type: Option<String>,
     mm_vision_select_layer: Option<i64>,
-    mm_hidden_size: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,8 +100,6 @@ pub struct LlavaConfig {
     pub use_im_start_end: bool,
     /// The entry of CLIP's hidden states that the projector was trained on, where the file says.
     pub vision_layer: Option<i64>,
-    /// The width of CLIP's features, where the file says.
-    pub vision_width: Option<usize>,
 }
 
 impl LlavaConfig {
@@ -200,7 +197,6 @@ impl LlavaConfig {
             eos: written.eos_token_id.map_or(vec![2], TokenIds::into_vec),
             use_im_start_end: written.mm_use_im_start_end.unwrap_or(false),
             vision_layer: written.mm_vision_select_layer,
-            vision_width: written.mm_hidden_size,
         })
     }
 }
@@ -236,7 +232,7 @@ mod tests {
         assert_eq!((config.llama.head_dim, config.llama.kv_heads, config.llama.layers), (128, 32, 32));
         assert_eq!((config.llama.rope_theta, config.llama.rope_factor), (10_000.0, 1.0));
         assert_eq!((config.eos, config.use_im_start_end), (vec![2], true));
-        assert_eq!((config.vision_layer, config.vision_width), (Some(-2), Some(1024)));
+        assert_eq!(config.vision_layer, Some(-2));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod error;
 mod expand;
 mod expressive;
 pub mod generate;
+mod half_linear;
 pub mod llama;
 #[cfg(test)]
 mod llama_tests;

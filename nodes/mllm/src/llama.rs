@@ -6,6 +6,7 @@
 //! n = new tokens, past = tokens already in the cache, seen = past + new.
 
 use crate::config::LlamaConfig;
+use crate::half_linear;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::ops::{rms_norm, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
@@ -15,8 +16,7 @@ use mgie_weights::Weights;
 /// to in several groups of queries, which changes nothing in the result.
 const MOST_SCORES: usize = 1 << 25;
 
-/// A linear map, `weight` [out, in]. Half-precision weights are widened as they are used where the activations are f32,
-/// as they always are on the CPU: there, half precision is a way to store weights.
+/// A linear map, `weight` [out, in]. On the CPU activations are always f32, and half precision is a way to store weights.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
     weight: Tensor,
@@ -37,7 +37,11 @@ impl Linear {
 
     /// [n, in] → [n, out], in the dtype of `x`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = x.matmul(&self.weight.to_dtype(x.dtype())?.t()?)?;
+        let y = if self.weight.dtype() == x.dtype() {
+            x.matmul(&self.weight.t()?)?
+        } else {
+            half_linear::times_transposed(x, &self.weight)?
+        };
         match &self.bias {
             Some(bias) => y.broadcast_add(&bias.to_dtype(x.dtype())?),
             None => Ok(y),
