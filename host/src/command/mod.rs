@@ -4,6 +4,9 @@ mod check;
 mod edit;
 mod frames;
 mod job;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod job_tests;
 mod models;
 mod nodes;
 mod request;

@@ -29,6 +29,7 @@ pub fn nodes(typed: &Nodes, lines: &Lines) -> Result<(), Stop> {
             Some(node_type) => object(node_type),
             None => json!({
                 "nodes": catalogue.node_types().map(|node_type| object(node_type)).collect::<Vec<_>>(),
+                "searched": catalogue.searched(),
                 "warnings": catalogue.warnings(),
             }),
         };

@@ -288,6 +288,7 @@ impl<'r> Schedule<'r> {
             gauge: self.memory.gauge(),
         };
         if admission.release {
+            self.shared.ledger.announce_release();
             self.shared.cache.forget_objects();
         }
         self.ready.remove(&self.rank(at));

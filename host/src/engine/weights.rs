@@ -22,6 +22,8 @@ struct Held {
     bytes: HashMap<PathBuf, u64>,
     /// The weights that each plugin has probably in memory.
     loaded: HashMap<PathBuf, HashSet<blake3::Hash>>,
+    /// The same of plugins that are about to be asked to let go, so that nobody counts on what may be gone.
+    doubtful: HashMap<PathBuf, HashSet<blake3::Hash>>,
     /// What loading some weights made a plugin hold more; it may be twice the file (f16 to f32) or a part of it.
     measured: HashMap<blake3::Hash, u64>,
 }
@@ -57,21 +59,31 @@ impl WeightsLedger {
         held.saturating_add(more) <= limit
     }
 
+    /// Counts on nothing to be loaded any more, because [`WeightsLedger::release`] is about to be called.
+    pub fn announce_release(&self) {
+        let mut held = self.lock();
+        let loaded = std::mem::take(&mut held.loaded);
+        for (library, keys) in loaded {
+            held.doubtful.entry(library).or_default().extend(keys);
+        }
+    }
+
     /// Asks plugins to let go of weights that nobody uses. Waits for a plugin that is just loading some.
     pub fn release<'l>(&self, libraries: impl IntoIterator<Item = &'l Arc<Library>>) {
         for library in libraries {
-            if let Some(memory) = library.memory(true) {
-                tracing::debug!(
-                    plugin = library.name(),
-                    freed = memory.freed,
-                    held = memory.held,
-                    "asked to let go of weights"
-                );
-                let mut held = self.lock();
-                held.bytes.insert(library.path().to_owned(), memory.held);
-                if memory.freed > 0 {
-                    held.loaded.remove(library.path());
-                }
+            let memory = library.memory(true);
+            let mut held = self.lock();
+            let before = held.doubtful.remove(library.path()).unwrap_or_default();
+            let Some(memory) = memory else { continue };
+            tracing::debug!(
+                plugin = library.name(),
+                freed = memory.freed,
+                held = memory.held,
+                "asked to let go of weights"
+            );
+            held.bytes.insert(library.path().to_owned(), memory.held);
+            if memory.freed == 0 && memory.held > 0 {
+                held.loaded.entry(library.path().to_owned()).or_default().extend(before);
             }
         }
     }

@@ -79,16 +79,8 @@ fn unknown_type(node: &str, wanted: &str, catalogue: &Catalogue) -> Problem {
     if !siblings.is_empty() {
         return problem.remedy(format!("there is {}", siblings.join(", ")));
     }
-    let folders = catalogue.searched();
-    let folders = match folders {
-        [] => "no folder was searched".to_owned(),
-        folders => {
-            let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-            format!("searched: {}", folders.join(", "))
-        }
-    };
     problem.remedy(format!(
-        "no plugin with `{}.*` nodes is here; add its library to one of the plugin folders or name its folder in MGIE_PLUGIN_PATH ({folders})",
+        "no plugin with `{}.*` nodes is here; put its library into a plugin folder, or name its folder in MGIE_PLUGIN_PATH",
         family(wanted)
     ))
 }
