@@ -206,15 +206,15 @@ impl Span {
     }
 }
 
-/// A picture from a wire as RGB of 8 bits: grey is repeated and alpha dropped, as Pillow's `convert("RGB")` does; linear
-/// light is encoded for display first, which is what CLIP was trained on.
+/// A picture from a wire as RGB of 8 bits: grey is repeated and alpha dropped, as Pillow's `convert("RGB")` does; colours
+/// in linear light are encoded for display first, which is what CLIP was trained on.
 pub fn rgb8(image: &Image) -> Vec<u8> {
-    let display = |value: f32| if image.bit_depth == 32 { transfer::to_display(value) } else { value };
-    let byte = |value: f32| (display(value).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
+    let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
+    let colour = |value: f32| byte(if image.bit_depth == 32 { transfer::to_display(value) } else { value });
     let pixels = image.pixels().chunks_exact(image.channels);
     pixels
         .flat_map(|pixel| match *pixel {
-            [red, green, blue, ..] => [red, green, blue].map(byte),
+            [red, green, blue, ..] => [red, green, blue].map(colour),
             [grey, ..] => [byte(grey); 3],
             [] => [0; 3],
         })
@@ -292,6 +292,7 @@ mod tests {
             rgb8(&Value::image(tensor, depth).as_image().unwrap())
         };
         assert_eq!(rgb(1, 8, vec![51.0 / 255.0]), [51, 51, 51]);
+        assert_eq!(rgb(1, 32, vec![51.0 / 255.0]), [51, 51, 51], "one channel is data");
         assert_eq!(rgb(4, 8, vec![0.0, 51.0 / 255.0, 1.0, 0.0]), [0, 51, 255]);
         assert_eq!(rgb(3, 32, vec![0.214_041_14, 7.0, -1.0]), [128, 255, 0]);
     }
