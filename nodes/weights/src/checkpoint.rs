@@ -5,6 +5,7 @@
 //! safetensors before pickles, a single file before shards, the plain name before the `fp16` variant.
 
 mod folder;
+mod heap;
 mod pickle;
 mod safetensors_file;
 mod torch_file;

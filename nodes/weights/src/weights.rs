@@ -8,7 +8,7 @@ use crate::read::{ReadError, read};
 use candle_core::{DType, Device, Error, Result, Shape, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -350,6 +350,12 @@ fn stand_in(shape: Option<&Shape>, dtype: DType, device: &Device) -> Result<Tens
     match shape {
         Some(shape) => Tensor::zeros((), dtype, device)?.broadcast_as(shape.clone()),
         None => Tensor::zeros(0, dtype, device),
+    }
+}
+
+impl fmt::Debug for Weights<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Weights({:?} below `{}`, {:?} on {:?})", self.paths(), self.prefix, self.dtype, self.device())
     }
 }
 

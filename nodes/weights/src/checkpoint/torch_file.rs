@@ -2,7 +2,8 @@
 //! elements of each storage, uncompressed, so that they can be mapped where they lie.
 
 use super::Placed;
-use super::pickle::{self, PickleError};
+use super::heap::PickleError;
+use super::pickle;
 use super::torch_objects::Tensor;
 use crate::error::WeightsError;
 use crate::mapped::MappedFile;

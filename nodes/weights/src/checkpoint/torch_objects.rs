@@ -3,7 +3,7 @@
 //!
 //! Sources: `torch/_utils.py` (`_rebuild_tensor_v2`, `_rebuild_parameter`), `torch/serialization.py` (`persistent_id`).
 
-use super::pickle::{Heap, PickleError, Pickled, Value, malformed};
+use super::heap::{Heap, PickleError, Pickled, Value, malformed};
 use crate::element::StoredType;
 use std::rc::Rc;
 
