@@ -206,7 +206,9 @@ fn read(path: &Path) -> Result<String, WeightsError> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path, json: &str) -> Result<T, WeightsError> {
-    serde_json::from_str(json).map_err(|error| WeightsError::malformed(path, error))
+    serde_json::from_str(json).map_err(|error| {
+        WeightsError::malformed(path, error).with_remedy("`model` has to be a LLaVA folder; copy it again if it is one")
+    })
 }
 
 #[cfg(test)]

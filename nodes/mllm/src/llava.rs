@@ -234,8 +234,12 @@ fn check_rows(
         let remedy = match mllm {
             None => {
                 "this LLaVA has not learned [IMG0] … [IMG7]: set `weights` to MGIE's mllm.pt, which brings their rows"
+                    .to_owned()
             }
-            Some(_) => "`model` and `weights` belong to different models: use the LLaVA that mllm.pt was trained on",
+            Some(mllm) if stored.file() != mllm => {
+                format!("{} does not bring the rows of [IMG0] … [IMG7]: is it MGIE's mllm.pt?", mllm.display())
+            }
+            Some(_) => "it belongs to another LLaVA: set `model` to the one that it was trained on".to_owned(),
         };
         return Err(WeightsError::malformed(stored.file(), problem).with_remedy(remedy));
     }
