@@ -40,8 +40,8 @@ fn start_log(lines: &Lines) {
     let Some(filter) = std::env::var("MGIE_LOG").ok().filter(|filter| !filter.is_empty()) else { return };
     match EnvFilter::try_new(&filter) {
         Ok(filter) => {
-            let lines = lines.clone();
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || lines.clone()).init();
+            let (lines, ansi) = (lines.clone(), lines.are_watched());
+            tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(move || lines.clone()).init();
         }
         Err(error) => lines.write(&format!("warning: MGIE_LOG: {error}\n")),
     }

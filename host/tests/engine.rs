@@ -277,7 +277,10 @@ fn the_report_tells_time_device_memory_and_what_nodes_warned_of() {
     assert!(chat.seconds > 0.0 && chat.output_bytes.unwrap() > 0);
     assert_eq!(chat.peak_memory_bytes.is_some(), cfg!(target_os = "linux"));
     assert_eq!(report.warnings.len(), 2, "{:?}", report.warnings);
-    assert!(report.warnings[0].contains("node `far`, parameter `value`: expected usually from 0 to 10, found 500"));
+    assert!(
+        report.warnings[0]
+            .contains("node `far`, parameter `value`: expected a number that is usually from 0 to 10, found 500")
+    );
     assert_eq!(report.warnings[1], "node `chat`: the weights are old");
     let told = notes.told.borrow();
     let of_chat: Vec<&str> = told.iter().filter(|(node, _)| node == "chat").map(|(_, what)| what.as_str()).collect();

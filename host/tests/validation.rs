@@ -47,8 +47,8 @@ fn every_problem_of_a_graph_is_told_at_once_and_in_its_order() {
             "node `one`, parameter `value`: expected a number, found the text \"three\"",
             "node `two`, type: expected a node type that a plugin here offers, found `test.nmuber`; did you mean `test.number`? (`mgie nodes` lists them all)",
             "node `sum`, parameter `more`: expected a number from -1000 to 1000, found the number 2000",
-            "node `sum`, input `a`: expected an output of node `one` (test.number), found `numbr`; did you mean `number`?",
-            "node `sum`, input `b`: expected a wire from a node of this graph, found `twoo`; did you mean `two`?",
+            "node `sum`, input `a`: expected an output of node `one` (test.number), found \"one.numbr\"; did you mean `number`?",
+            "node `sum`, input `b`: expected a wire from a node of this graph, found \"twoo.number\"; did you mean `two`?",
             "node `sum`, input `c`: expected an input of `test.add`; there is `a`, `b`",
             "node `x`: expected wires that lead forward only, found a cycle: `x` → `y` → `x`; remove one of these wires",
         ]
@@ -89,7 +89,10 @@ fn outside_of_the_soft_range_is_a_warning_and_no_error() {
     let found = validate(&document, &Catalogue::of([plugin(&Diary::default())]));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].severity, Severity::Warning);
-    assert_eq!(found[0].to_string(), "node `n`, parameter `value`: expected usually from 0 to 10, found 11.0");
+    assert_eq!(
+        found[0].to_string(),
+        "node `n`, parameter `value`: expected a number that is usually from 0 to 10, found 11.0"
+    );
     assert!(serde_json::to_value(&found).unwrap()[0]["place"] == "parameter");
 }
 
@@ -133,7 +136,7 @@ fn a_wire_that_is_none_is_told_with_the_form_of_one() {
     for wire in ["", ".", "one.", ".number"] {
         assert!(problem(nodes(wire)).contains("expected a wire \"NODE.OUTPUT\""), "{wire}");
     }
-    assert!(problem(nodes("one.number.x")).contains("found `number.x`"));
+    assert!(problem(nodes("one.number.x")).contains("found \"one.number.x\""));
 }
 
 #[test]

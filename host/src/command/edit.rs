@@ -1,6 +1,6 @@
 //! `mgie edit`: a graph whose nodes `photo`, `instruction` and `result` are filled in.
 
-use super::job::{self, Job, Round};
+use super::job::{self, Job};
 use super::request::{Destination, Edit, Save};
 use super::screen::{Lines, Screen};
 use super::settings::path as absolute;
@@ -54,17 +54,10 @@ pub fn edit(request: Edit, lines: &Lines, cancel: &CancelToken) -> Result<(), St
         let job = fill_in(request, document, folder, found, &catalogue)?;
         job.run(&catalogue, cancel, &screen, &mut rounds)
     })();
-    if ended.is_ok() {
-        tell_where(&rounds, &screen);
-    }
-    job::tell(ended, &rounds, models.as_ref(), Some(&catalogue), telling.json, &screen)
-}
-
-fn tell_where(rounds: &[Round], screen: &Screen) {
     let seconds: f64 = rounds.iter().map(|round| round.report.seconds).sum();
-    for saved in rounds.iter().flat_map(|round| &round.saved).filter(|saved| saved.path != "-") {
-        screen.say(&format!("wrote {} ({seconds:.1} s)", super::shown(&saved.path)));
-    }
+    job::tell(ended, &rounds, models.as_ref(), Some(&catalogue), telling.json, &screen, |path| {
+        screen.say(&format!("wrote {path} ({seconds:.1} s)"));
+    })
 }
 
 /// Fills in the nodes that an edit needs, and the options of this command.

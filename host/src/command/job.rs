@@ -308,7 +308,8 @@ impl Observer for WrittenBy<'_> {
     }
 }
 
-/// Tells how a job ended: lines for people, or the report for machines.
+/// Tells how a job ended: lines for people (warnings, then what was written, each by `wrote`), or the report for
+/// machines.
 ///
 /// # Errors
 /// The job's own end, or that of standard output.
@@ -319,6 +320,7 @@ pub fn tell(
     catalogue: Option<&Catalogue>,
     json: bool,
     screen: &Screen,
+    wrote: impl Fn(&str),
 ) -> Result<(), Stop> {
     let told = rounds.iter().flat_map(|round| round.report.warnings.iter().cloned());
     let mut warnings: Vec<String> = catalogue.map(|known| known.warnings().to_vec()).unwrap_or_default();
@@ -328,6 +330,9 @@ pub fn tell(
         }
     }
     warnings.iter().for_each(|warning| screen.say(&format!("warning: {warning}")));
+    for saved in rounds.iter().flat_map(|round| &round.saved).filter(|saved| saved.path != "-") {
+        wrote(&super::shown(&saved.path));
+    }
     if json {
         let report = report(&ended, rounds, models, &warnings);
         super::print(&format!("{report:#}\n"))?;

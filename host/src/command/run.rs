@@ -34,8 +34,7 @@ pub fn run(request: Run, lines: &Lines, cancel: &CancelToken) -> Result<(), Stop
         };
         job.run(&catalogue, cancel, &screen, &mut rounds)
     })();
-    for saved in rounds.iter().flat_map(|round| &round.saved).filter(|saved| saved.path != "-") {
-        screen.show(&format!("wrote {}", super::shown(&saved.path)));
-    }
-    job::tell(ended, &rounds, models.as_ref(), Some(&catalogue), telling.json, &screen)
+    job::tell(ended, &rounds, models.as_ref(), Some(&catalogue), telling.json, &screen, |path| {
+        screen.show(&format!("wrote {path}"));
+    })
 }

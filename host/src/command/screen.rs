@@ -26,6 +26,11 @@ impl Lines {
         Self { bars: bars.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())) }
     }
 
+    /// Whether standard error is a terminal.
+    pub fn are_watched(&self) -> bool {
+        self.bars.is_some()
+    }
+
     /// Writes whole lines between the bars. Where nobody reads them, they are lost.
     pub fn write(&self, text: &str) {
         let write = || {
@@ -93,9 +98,9 @@ impl Screen {
         let bars = self.lines.bars.as_ref().filter(|_| self.shows)?;
         let mut shown = self.bars.borrow_mut();
         let bar = shown.entry(node.to_owned()).or_insert_with(|| {
-            let bar = bars.add(ProgressBar::no_length());
-            bar.set_prefix(format!("{node:<width$}", width = self.width));
-            bar.set_style(style("  {spinner} {prefix}  {msg}"));
+            let prefix = format!("{node:<width$}", width = self.width);
+            let bar = ProgressBar::no_length().with_style(style("  {spinner} {prefix}  {msg}")).with_prefix(prefix);
+            let bar = bars.add(bar);
             bar.enable_steady_tick(TICK);
             bar
         });

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// A node-graph compositor for image editing that is guided by a multimodal language model.
 #[derive(Debug, Parser)]
-#[command(name = "mgie", version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "mgie", version, about, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted.")]
 pub struct Typed {
     /// What to do.

@@ -138,16 +138,16 @@ fn unusual(name: &str, parameter: &Parameter, value: &Value) -> Option<Problem> 
     let outside = |expected: String| Some(Problem::warning(name, place(), expected).found(value.to_string()));
     match &parameter.domain {
         Domain::Float { soft: [low, high], .. } if value.as_f64().is_some_and(|x| !(*low..=*high).contains(&x)) => {
-            outside(format!("usually {}", range(low, high)))
+            outside(format!("a number that is usually {}", range(low, high)))
         }
         Domain::Integer { soft: [low, high], .. } if value.as_i64().is_some_and(|x| !(*low..=*high).contains(&x)) => {
-            outside(format!("usually {}", range(low, high)))
+            outside(format!("a number that is usually {}", range(low, high)))
         }
         Domain::File { extensions, .. } => {
             let text = value.as_str().unwrap_or_default();
             let strange = !text.is_empty() && !extensions.is_empty() && !has_extension(text, extensions);
             strange.then(|| {
-                Problem::warning(name, place(), format!("usually a file that ends in {}", dotted(extensions)))
+                Problem::warning(name, place(), format!("a file that usually ends in {}", dotted(extensions)))
                     .found(describe(value))
             })
         }

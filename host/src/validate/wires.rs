@@ -31,8 +31,8 @@ pub(super) fn check(
             continue;
         };
         if !document.nodes.contains_key(source) {
-            let problem =
-                Problem::error(name, place(), "a wire from a node of this graph").found(format!("`{source}`"));
+            let problem = Problem::error(name, place(), "a wire from a node of this graph")
+                .found(format!("\"{}\"", wire.as_str()));
             let names = document.nodes.keys().map(String::as_str).filter(|other| *other != name);
             let remedy = spelling::remedy(source, names).unwrap_or_else(|| "add the node or remove the wire".into());
             problems.push(problem.remedy(remedy));
@@ -42,7 +42,7 @@ pub(super) fn check(
         let Some(giver) = types.get(source).map(|node_type| &node_type.description) else { continue };
         let Some(from) = giver.outputs.iter().find(|socket| socket.id == output) else {
             let problem = Problem::error(name, place(), format!("an output of node `{source}` ({})", giver.id))
-                .found(format!("`{output}`"));
+                .found(format!("\"{}\"", wire.as_str()));
             let outputs = giver.outputs.iter().map(|socket| socket.id.as_str());
             let remedy = spelling::remedy(output, outputs).unwrap_or_else(|| "that node has no outputs".into());
             problems.push(problem.remedy(remedy));
