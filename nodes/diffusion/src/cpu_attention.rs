@@ -4,7 +4,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, bail};
 use gemm::Parallelism;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Scores that a thread holds at a time, in bytes: about half of a core's second-level cache.
@@ -126,11 +126,7 @@ fn attend(
         );
     }
     let mut sums = vec![0f32; rows];
-    Arch::new().dispatch(|| {
-        for (row, sum) in scores.chunks_exact_mut(m).zip(&mut sums) {
-            *sum = exponentials(row);
-        }
-    });
+    Arch::new().dispatch(Softmax { scores, sums: &mut sums, m });
     // SAFETY: as above; `result` holds rows × e and is borrowed mutably.
     unsafe {
         gemm::gemm(
@@ -157,6 +153,25 @@ fn attend(
     }
     for (row, sum) in result.chunks_exact_mut(e).zip(&sums) {
         row.iter_mut().for_each(|x| *x /= sum);
+    }
+}
+
+/// Rows of `m` scores, to be replaced by their exponentials; a type of its own so that all of it is compiled with the
+/// vector instructions that this processor has.
+struct Softmax<'a> {
+    scores: &'a mut [f32],
+    sums: &'a mut [f32],
+    m: usize,
+}
+
+impl WithSimd for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        for (row, sum) in self.scores.chunks_exact_mut(self.m).zip(self.sums) {
+            *sum = exponentials(row);
+        }
     }
 }
 
