@@ -5,7 +5,8 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Conv2d, Linear, Module};
 use mgie_weights::Weights;
 
-use crate::layers::{GroupNorm, conv1x1, conv3x3, linear};
+use crate::convolution::{Conv3x3, Stride};
+use crate::layers::{GroupNorm, conv1x1, linear};
 
 /// What all residual blocks of a model have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,10 +21,10 @@ pub struct Norms {
 #[derive(Debug, Clone)]
 pub struct ResidualBlock {
     norm1: GroupNorm,
-    conv1: Conv2d,
+    conv1: Conv3x3,
     time_emb_proj: Option<Linear>,
     norm2: GroupNorm,
-    conv2: Conv2d,
+    conv2: Conv3x3,
     conv_shortcut: Option<Conv2d>,
 }
 
@@ -33,21 +34,21 @@ impl ResidualBlock {
         let Norms { groups, eps } = norms;
         Ok(Self {
             norm1: GroupNorm::new(&w.pp("norm1"), groups, from, eps)?,
-            conv1: conv3x3(&w.pp("conv1"), from, to, 1)?,
+            conv1: Conv3x3::new(&w.pp("conv1"), from, to, Stride::One)?,
             time_emb_proj: time_width.map(|width| linear(&w.pp("time_emb_proj"), width, to)).transpose()?,
             norm2: GroupNorm::new(&w.pp("norm2"), groups, to, eps)?,
-            conv2: conv3x3(&w.pp("conv2"), to, to, 1)?,
+            conv2: Conv3x3::new(&w.pp("conv2"), to, to, Stride::One)?,
             conv_shortcut: (from != to).then(|| conv1x1(&w.pp("conv_shortcut"), from, to)).transpose()?,
         })
     }
 
     /// `x` `[batch, from, h, w]` to `[batch, to, h, w]`; `time` is `[1, time_width]` with SiLU already applied.
     pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
-        let mut h = self.conv1.forward(&self.norm1.forward(x)?.silu()?)?;
+        let mut h = self.conv1.forward(&self.norm1.forward_silu(x)?)?;
         if let (Some(project), Some(time)) = (&self.time_emb_proj, time) {
             h = h.broadcast_add(&project.forward(time)?.unsqueeze(2)?.unsqueeze(3)?)?;
         }
-        let h = self.conv2.forward(&self.norm2.forward(&h)?.silu()?)?;
+        let h = self.conv2.forward(&self.norm2.forward_silu(&h)?)?;
         match &self.conv_shortcut {
             Some(shortcut) => shortcut.forward(x)? + h,
             None => x + h,
@@ -58,13 +59,13 @@ impl ResidualBlock {
 /// Enlarges by repeating pixels, then smooths with a convolution.
 #[derive(Debug, Clone)]
 pub struct Upsample {
-    conv: Conv2d,
+    conv: Conv3x3,
 }
 
 impl Upsample {
     /// Keeps `channels`.
     pub fn new(w: &Weights, channels: usize) -> Result<Self> {
-        Ok(Self { conv: conv3x3(&w.pp("conv"), channels, channels, 1)? })
+        Ok(Self { conv: Conv3x3::new(&w.pp("conv"), channels, channels, Stride::One)? })
     }
 
     /// `[batch, channels, _, _]` to `[batch, channels, height, width]`.

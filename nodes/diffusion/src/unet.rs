@@ -3,12 +3,13 @@
 //! Source: Rombach et al., arXiv 2112.10752; diffusers 0.35 `UNet2DConditionModel`.
 
 use candle_core::{DType, Result, Tensor};
-use candle_nn::{Conv2d, Linear, Module};
+use candle_nn::{Linear, Module};
 use mgie_weights::{Weights, WeightsError};
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::layers::{GroupNorm, conv3x3, conv3x3_padded_behind, linear};
+use crate::convolution::{Conv3x3, Stride};
+use crate::layers::{GroupNorm, linear};
 use crate::residual::{Norms, ResidualBlock, Upsample};
 use crate::transformer::{SpatialTransformer, Widths};
 
@@ -161,13 +162,13 @@ fn refuse_variants(config: &Config) -> std::result::Result<(), WeightsError> {
 pub struct Unet {
     config: UnetConfig,
     dtype: DType,
-    conv_in: Conv2d,
+    conv_in: Conv3x3,
     time_embedding: [Linear; 2],
     down_blocks: Vec<DownBlock>,
     mid_block: MiddleBlock,
     up_blocks: Vec<UpBlock>,
     conv_norm_out: GroupNorm,
-    conv_out: Conv2d,
+    conv_out: Conv3x3,
 }
 
 impl Unet {
@@ -204,7 +205,7 @@ impl Unet {
         Ok(Self {
             config: config.clone(),
             dtype: w.dtype(),
-            conv_in: conv3x3(&w.pp("conv_in"), config.in_channels, first.channels, 1)?,
+            conv_in: Conv3x3::new(&w.pp("conv_in"), config.in_channels, first.channels, Stride::One)?,
             time_embedding: [
                 linear(&time.pp("linear_1"), first.channels, time_width)?,
                 linear(&time.pp("linear_2"), time_width, time_width)?,
@@ -213,7 +214,7 @@ impl Unet {
             mid_block,
             up_blocks,
             conv_norm_out: GroupNorm::new(&w.pp("conv_norm_out"), config.norms.groups, channels, config.norms.eps)?,
-            conv_out: conv3x3(&w.pp("conv_out"), channels, config.out_channels, 1)?,
+            conv_out: Conv3x3::new(&w.pp("conv_out"), channels, config.out_channels, Stride::One)?,
         })
     }
 
@@ -247,7 +248,7 @@ impl Unet {
         for block in &self.up_blocks {
             x = block.forward(x, &time, context, &mut skips)?;
         }
-        self.conv_out.forward(&self.conv_norm_out.forward(&x)?.silu()?)
+        self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)
     }
 
     /// The time embedding `[1, 4·channels]`, SiLU applied as every block would.
@@ -305,13 +306,7 @@ impl Stage {
 #[derive(Debug, Clone)]
 struct DownBlock {
     stages: Vec<Stage>,
-    downsampler: Option<Downsampler>,
-}
-
-#[derive(Debug, Clone)]
-enum Downsampler {
-    PaddedEvenly(Conv2d),
-    PaddedBehind(crate::layers::PaddedBehind),
+    downsampler: Option<Conv3x3>,
 }
 
 impl DownBlock {
@@ -332,11 +327,9 @@ impl DownBlock {
             })
             .collect::<Result<_>>()?;
         let conv = w.pp("downsamplers.0.conv");
-        let downsampler = match (bottom, config.pad_downsampling_evenly) {
-            (true, _) => None,
-            (false, true) => Some(Downsampler::PaddedEvenly(conv3x3(&conv, level.channels, level.channels, 2)?)),
-            (false, false) => Some(Downsampler::PaddedBehind(conv3x3_padded_behind(&conv, level.channels)?)),
-        };
+        let stride = if config.pad_downsampling_evenly { Stride::Two } else { Stride::TwoPaddedBehind };
+        let channels = level.channels;
+        let downsampler = (!bottom).then(|| Conv3x3::new(&conv, channels, channels, stride)).transpose()?;
         Ok(Self { stages, downsampler })
     }
 
@@ -345,11 +338,8 @@ impl DownBlock {
             x = stage.forward(&x, time, context)?;
             skips.push(x.clone());
         }
-        x = match &self.downsampler {
-            None => return Ok(x),
-            Some(Downsampler::PaddedEvenly(conv)) => conv.forward(&x)?,
-            Some(Downsampler::PaddedBehind(conv)) => conv.forward(&x)?,
-        };
+        let Some(downsampler) = &self.downsampler else { return Ok(x) };
+        x = downsampler.forward(&x)?;
         skips.push(x.clone());
         Ok(x)
     }

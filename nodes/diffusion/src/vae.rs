@@ -10,10 +10,17 @@ use serde_json::{Value, json};
 
 use crate::attention::attention;
 use crate::config::Config;
-use crate::layers::{GroupNorm, PaddedBehind, conv1x1, conv3x3, conv3x3_padded_behind, linear};
+use crate::convolution::{Conv3x3, Stride};
+use crate::layers::{GroupNorm, conv1x1, linear};
 use crate::residual::{Norms, ResidualBlock, Upsample};
+use crate::room::Need;
 
+/// Wider layers than any model has; keeps products of widths far from overflow.
 const WIDEST: usize = 1 << 16;
+
+/// Feature maps of the largest size that are alive at the same time: a residual block's input, what its norm works on,
+/// and a convolution's input in two layouts beside its output.
+const MAPS_ALIVE: usize = 6;
 
 /// Asked between the layers of a long computation; an error ends it.
 pub type Between<'a> = &'a dyn Fn() -> Result<()>;
@@ -74,11 +81,35 @@ impl VaeConfig {
         1 << (self.block_out_channels.len() - 1)
     }
 
-    /// Numbers that the largest feature map of a picture of `pixels` pixels holds: the decoder's widest layer at full
-    /// size, which is the second level's where there is one.
-    pub fn largest_feature_map(&self, pixels: usize) -> usize {
-        let channels = self.block_out_channels.iter().take(2).copied().max().unwrap_or(1);
-        pixels.saturating_mul(channels)
+    /// What encoding a picture of that many pixels needs: its widest feature maps are the top level's.
+    pub fn need_to_encode(&self, pixels: usize) -> Need {
+        self.need(pixels.saturating_mul(self.block_out_channels.first().copied().unwrap_or(1)))
+    }
+
+    /// What decoding a picture of that many pixels needs: the second level hands its feature maps to the first at the
+    /// first's size.
+    pub fn need_to_decode(&self, pixels: usize) -> Need {
+        self.need(pixels.saturating_mul(self.block_out_channels.iter().take(2).copied().max().unwrap_or(1)))
+    }
+
+    fn need(&self, largest_tensor: usize) -> Need {
+        Need { largest_tensor, bytes: largest_tensor.saturating_mul(MAPS_ALIVE * size_of::<f32>()) }
+    }
+
+    /// How often [`Encoder::mode`] asks its `between`.
+    pub fn layers_to_encode(&self) -> usize {
+        let levels = self.block_out_channels.len();
+        self.blocks * levels + levels - 1 + self.middle_layers()
+    }
+
+    /// How often [`Decoder::decode`] asks its `between`.
+    pub fn layers_to_decode(&self) -> usize {
+        let levels = self.block_out_channels.len();
+        (self.blocks + 1) * levels + levels - 1 + self.middle_layers() + 1
+    }
+
+    fn middle_layers(&self) -> usize {
+        2 + usize::from(self.middle_attention)
     }
 
     fn norms(&self) -> Norms {
@@ -109,11 +140,11 @@ pub fn with_current_names(checkpoint: Checkpoint) -> Overlay {
 #[derive(Debug, Clone)]
 pub struct Encoder {
     config: VaeConfig,
-    conv_in: Conv2d,
-    down_blocks: Vec<(Vec<ResidualBlock>, Option<PaddedBehind>)>,
+    conv_in: Conv3x3,
+    down_blocks: Vec<(Vec<ResidualBlock>, Option<Conv3x3>)>,
     mid_block: MiddleBlock,
     conv_norm_out: GroupNorm,
-    conv_out: Conv2d,
+    conv_out: Conv3x3,
     quant_conv: Option<Conv2d>,
 }
 
@@ -135,17 +166,18 @@ impl Encoder {
             let resnets = residual_blocks(&w, norms, from, channels, config.blocks)?;
             let last = index + 1 == config.block_out_channels.len();
             let shrink = w.pp("downsamplers.0.conv");
-            let downsampler = (!last).then(|| conv3x3_padded_behind(&shrink, channels)).transpose()?;
+            let downsampler =
+                (!last).then(|| Conv3x3::new(&shrink, channels, channels, Stride::TwoPaddedBehind)).transpose()?;
             down_blocks.push((resnets, downsampler));
             from = channels;
         }
         Ok(Self {
             config: config.clone(),
-            conv_in: conv3x3(&w.pp("conv_in"), 3, top, 1)?,
+            conv_in: Conv3x3::new(&w.pp("conv_in"), 3, top, Stride::One)?,
             down_blocks,
             mid_block: MiddleBlock::new(&w.pp("mid_block"), config, bottom)?,
             conv_norm_out: GroupNorm::new(&w.pp("conv_norm_out"), norms.groups, bottom, norms.eps)?,
-            conv_out: conv3x3(&w.pp("conv_out"), bottom, moments, 1)?,
+            conv_out: Conv3x3::new(&w.pp("conv_out"), bottom, moments, Stride::One)?,
             quant_conv,
         })
     }
@@ -175,7 +207,7 @@ impl Encoder {
             }
         }
         x = self.mid_block.forward(&x, between)?;
-        x = self.conv_out.forward(&self.conv_norm_out.forward(&x)?.silu()?)?;
+        x = self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)?;
         if let Some(quant_conv) = &self.quant_conv {
             x = quant_conv.forward(&x)?;
         }
@@ -189,11 +221,11 @@ impl Encoder {
 pub struct Decoder {
     config: VaeConfig,
     post_quant_conv: Option<Conv2d>,
-    conv_in: Conv2d,
+    conv_in: Conv3x3,
     mid_block: MiddleBlock,
     up_blocks: Vec<(Vec<ResidualBlock>, Option<Upsample>)>,
     conv_norm_out: GroupNorm,
-    conv_out: Conv2d,
+    conv_out: Conv3x3,
 }
 
 impl Decoder {
@@ -222,11 +254,11 @@ impl Decoder {
         Ok(Self {
             config: config.clone(),
             post_quant_conv,
-            conv_in: conv3x3(&w.pp("conv_in"), latents, bottom, 1)?,
+            conv_in: Conv3x3::new(&w.pp("conv_in"), latents, bottom, Stride::One)?,
             mid_block: MiddleBlock::new(&w.pp("mid_block"), config, bottom)?,
             up_blocks,
             conv_norm_out: GroupNorm::new(&w.pp("conv_norm_out"), norms.groups, top, norms.eps)?,
-            conv_out: conv3x3(&w.pp("conv_out"), top, 3, 1)?,
+            conv_out: Conv3x3::new(&w.pp("conv_out"), top, 3, Stride::One)?,
         })
     }
 
@@ -258,7 +290,7 @@ impl Decoder {
             }
         }
         between()?;
-        self.conv_out.forward(&self.conv_norm_out.forward(&x)?.silu()?)
+        self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)
     }
 }
 

@@ -9,7 +9,7 @@ const SHIFT: usize = 397;
 /// A Mersenne Twister that yields 32-bit words.
 #[derive(Clone)]
 pub struct Mersenne {
-    state: [u32; WORDS],
+    state: Box<[u32; WORDS]>,
     next: usize,
 }
 
@@ -23,7 +23,7 @@ impl Mersenne {
     /// Seeds the engine. PyTorch hands a 64-bit seed over and the engine keeps its low 32 bits, so seeds that differ
     /// by a multiple of 2³² are the same seed.
     pub fn new(seed: u64) -> Self {
-        let mut state = [0u32; WORDS];
+        let mut state = Box::new([0u32; WORDS]);
         state[0] = seed as u32;
         for index in 1..WORDS {
             let before = state[index - 1];

@@ -24,6 +24,20 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// The name in a denoiser's header: `f32`, `f16` or `bf16`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// The type of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::F32, Self::F16, Self::Bf16].into_iter().find(|precision| precision.name() == name)
+    }
+
     /// Rounds `value` to this type (ties to even) and back to f32.
     pub fn round(self, value: f32) -> f32 {
         match self {

@@ -103,6 +103,7 @@ fn pair_half(uniform: f32, turn: f32, precision: Precision) -> [f32; 2] {
 }
 
 /// Cephes' single-precision logarithm of a positive, normal `x`.
+#[allow(clippy::excessive_precision, reason = "the coefficients are those that were published")]
 fn ln(x: f32) -> f32 {
     const POLYNOMIAL: [f32; 8] = [
         -1.151_461_031e-1,
