@@ -14,6 +14,8 @@ mod outputs;
 mod plan;
 mod preparation;
 mod schedule;
+mod selection;
+mod thread_shares;
 mod value_cache;
 mod weights;
 
@@ -31,7 +33,8 @@ use crate::validate::{Place, Problem};
 use fingerprint::FileHashes;
 use mgie_plugin_api::Value;
 use plan::Plan;
-use schedule::{Executed, Manner, Selection, Shared, output_of};
+use schedule::{Executed, Manner, Shared, output_of};
+use selection::Selection;
 use serde_json::Map;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;

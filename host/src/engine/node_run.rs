@@ -14,6 +14,7 @@ use mgie_plugin_api::{Failure, Level, Value};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -54,7 +55,8 @@ pub(super) struct Work {
     pub node_type: Arc<NodeType>,
     pub parameters: serde_json::Value,
     pub inputs: Vec<(String, Value)>,
-    pub threads: usize,
+    /// How many threads it may keep busy, now.
+    pub threads: Arc<AtomicUsize>,
     pub previews: bool,
     pub cancel: CancelToken,
     pub carried: Arc<Carried>,
@@ -77,7 +79,7 @@ impl Work {
             task: self.task,
             tell: tell.clone(),
             cancel: self.cancel.clone(),
-            threads: self.threads,
+            threads: Arc::clone(&self.threads),
             previews: self.previews,
             carried: Arc::clone(&self.carried),
             catalogue: Arc::clone(&self.catalogue),
@@ -136,7 +138,7 @@ struct Host {
     task: usize,
     tell: SyncSender<Told>,
     cancel: CancelToken,
-    threads: usize,
+    threads: Arc<AtomicUsize>,
     previews: bool,
     carried: Arc<Carried>,
     catalogue: Arc<Catalogue>,
@@ -173,7 +175,7 @@ impl NodeHost for Host {
     }
 
     fn threads(&self) -> usize {
-        self.threads
+        self.threads.load(Ordering::Relaxed)
     }
 
     fn ran_on(&self, device: &str) {

@@ -9,6 +9,8 @@ use super::memory::MemoryWatch;
 use super::node_run::{Ended, Gates, Told, Work};
 use super::observer::{Event, NodeReport, Observer, Outcome};
 use super::plan::{Plan, Source, Task};
+use super::selection::Selection;
+use super::thread_shares::shares;
 use super::value_cache::{self, NodeOutputs, ValueCache};
 use super::weights::WeightsLedger;
 use crate::plugins::Catalogue;
@@ -16,6 +18,7 @@ use mgie_plugin_api::{Failure, Level, Value};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// Messages that may wait for the observer before nodes wait for it.
@@ -68,41 +71,6 @@ pub(super) struct Executed {
     pub warnings: Vec<String>,
 }
 
-/// The tasks that need not run, with their outputs, and those that must: what was asked for, and what they hang on and
-/// is not kept.
-pub(super) struct Selection {
-    pub kept: HashMap<usize, Arc<NodeOutputs>>,
-    pub to_run: Vec<usize>,
-}
-
-impl Selection {
-    pub fn of(plan: &Plan, cache: &ValueCache) -> Self {
-        let mut wanted = vec![false; plan.tasks.len()];
-        let want = |task: usize, wanted: &mut Vec<bool>| {
-            if let Some(wanted) = wanted.get_mut(task) {
-                *wanted = true;
-            }
-        };
-        plan.wanted.iter().for_each(|task| want(*task, &mut wanted));
-        let mut selection = Self { kept: HashMap::new(), to_run: Vec::new() };
-        for (at, task) in plan.tasks.iter().enumerate().rev() {
-            if wanted.get(at) != Some(&true) {
-                continue;
-            }
-            match cache.get(&task.key).filter(|_| task.keep) {
-                Some(outputs) => {
-                    selection.kept.insert(at, outputs);
-                }
-                None => {
-                    selection.to_run.push(at);
-                    task.sources().for_each(|from| want(from, &mut wanted));
-                }
-            }
-        }
-        selection
-    }
-}
-
 /// Runs the tasks of a plan that a selection says must.
 pub(super) fn execute(
     plan: &Plan,
@@ -130,8 +98,8 @@ struct Schedule<'r> {
     /// How many consumers still need the outputs of a task.
     needed_by: Vec<usize>,
     values: HashMap<usize, Arc<NodeOutputs>>,
-    /// Threads and bytes of weights that a running task was given.
-    given: HashMap<usize, (usize, u64)>,
+    /// What each running task was given.
+    given: HashMap<usize, Given>,
     ended: HashMap<usize, NodeReport>,
     failures: Vec<NodeFailure>,
     warnings: Vec<String>,
@@ -216,11 +184,27 @@ impl<'r> Schedule<'r> {
         while !self.cancel.is_cancelled() && self.given.len() < self.manner.threads {
             let mut admitted = self.ready.iter().filter_map(|(_, at)| Some((*at, self.admit(*at)?)));
             let Some((at, admission)) = admitted.next() else { break };
-            let others = admitted.take(self.manner.threads).count();
-            let busy: usize = self.given.values().map(|(threads, _)| threads).sum();
-            let free = self.manner.threads.saturating_sub(busy);
-            self.start(at, admission, (free / (others + 1)).max(1), tell);
+            // Those that start next are counted in, so that the first one does not take their share.
+            let next = admitted.map(|(at, _)| at).take(self.manner.threads - self.given.len() - 1);
+            let soon: Vec<usize> = std::iter::once(at).chain(next).collect();
+            let threads = self.share_threads(&soon);
+            self.start(at, admission, threads, tell);
         }
+    }
+
+    /// Splits the thread budget anew among the running tasks and those that start soon; gives the share of the first of
+    /// these. A node that asks again learns its new share.
+    fn share_threads(&self, soon: &[usize]) -> usize {
+        let running: Vec<usize> = self.given.keys().copied().collect();
+        let tasks: Vec<usize> = soon.iter().chain(&running).copied().collect();
+        let reaches: Vec<usize> = tasks.iter().map(|at| self.plan.tasks[*at].reach).collect();
+        let shares = shares(self.manner.threads, &reaches);
+        for (at, share) in tasks.iter().zip(&shares) {
+            if let Some(given) = self.given.get(at) {
+                given.threads.store(*share, Ordering::Relaxed);
+            }
+        }
+        shares.first().copied().unwrap_or(1)
     }
 
     /// Whether a task that has its inputs may start: alone of its type where it must be, and its weights within the
@@ -239,7 +223,7 @@ impl<'r> Schedule<'r> {
         if self.manner.tight && self.is_behind_other_weights(at) {
             return None;
         }
-        let loading: u64 = self.given.values().map(|(_, load)| load).sum();
+        let loading: u64 = self.given.values().map(|given| given.load).sum();
         if self.shared.ledger.fits(loading.saturating_add(load)) {
             return Some(Admission { load, release: false });
         }
@@ -270,12 +254,13 @@ impl<'r> Schedule<'r> {
             };
             Some((socket.clone(), value))
         });
+        let share = Arc::new(AtomicUsize::new(threads));
         let work = Work {
             task: at,
             node_type: Arc::clone(&task.node_type),
             parameters: task.parameters.clone(),
             inputs: inputs.collect(),
-            threads,
+            threads: Arc::clone(&share),
             previews: self.observer.wants_previews(),
             cancel: self.cancel.clone(),
             carried: Arc::clone(&self.manner.carried),
@@ -293,7 +278,7 @@ impl<'r> Schedule<'r> {
         }
         self.ready.remove(&self.rank(at));
         self.states[at] = State::Running;
-        self.given.insert(at, (threads, admission.load));
+        self.given.insert(at, Given { at_start: threads, threads: share, load: admission.load });
         self.observer.observe(task.name(), &Event::Started { threads });
         let tell = tell.clone();
         let name = task.node_type.description.id.clone();
@@ -317,11 +302,12 @@ impl<'r> Schedule<'r> {
     }
 
     fn end(&mut self, at: usize, ended: Ended) {
-        let Some((threads, _)) = self.given.remove(&at) else { return };
+        let Some(given) = self.given.remove(&at) else { return };
+        self.share_threads(&[]);
         let task = &self.plan.tasks[at];
         let mut report = NodeReport::new(task.name(), &task.node_type.description.id, Outcome::Ran);
         report.seconds = ended.seconds;
-        report.threads = Some(threads);
+        report.threads = Some(given.at_start);
         report.device = ended.device;
         report.peak_memory_bytes = ended.peak_memory_bytes;
         match ended.result {
@@ -396,6 +382,16 @@ impl<'r> Schedule<'r> {
         let values = self.plan.wanted.iter().filter_map(|at| Some((*at, self.values.remove(at)?))).collect();
         Executed { values, reports, failures: self.failures, complete, warnings: self.warnings }
     }
+}
+
+/// What a running task was given.
+struct Given {
+    /// Its share of the threads when it started.
+    at_start: usize,
+    /// Its share now.
+    threads: Arc<AtomicUsize>,
+    /// Bytes of weights that it will load.
+    load: u64,
 }
 
 /// Leave to start.

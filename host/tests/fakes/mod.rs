@@ -158,8 +158,8 @@ pub fn plugin(diary: &Diary) -> Plugin {
             // Two of these end only if they run at the same time.
             node("test.meet").parameter("name", "Name", text("meet"), "").output("number", "Number", kind::NUMBER, ""),
             move |run| {
-                meeting.wait();
                 note_threads.note(format!("{} threads {}", run.string("name")?, run.threads()));
+                meeting.wait();
                 number(0.0)
             },
         ))
