@@ -141,7 +141,9 @@ impl Observer for Screen {
                 if let Some(bar) = self.bar(node) {
                     if *total > 0 && bar.length() != Some(*total) {
                         bar.set_length(*total);
-                        bar.set_style(style("  {spinner} {prefix}  {bar:30} {pos}/{len}  {msg}  {eta}"));
+                        // More than can be counted by eye is bytes, most likely.
+                        let done = if *total < 10_000 { "{pos}/{len}" } else { "{percent:>3} %" };
+                        bar.set_style(style(&format!("  {{spinner}} {{prefix}}  {{bar:30}} {done}  {{msg}}  {{eta}}")));
                     }
                     bar.set_position(*done);
                     bar.set_message(label.clone());
