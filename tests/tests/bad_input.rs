@@ -164,10 +164,9 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[test]
 fn an_empty_instruction_and_a_very_long_one() {
-    let place = Place::new();
-    place.edit(&photo(), "").says(0, &[]);
+    Place::new().edit(&photo(), "").says(0, &[]);
     let long = "make the sky a little darker and ".repeat(10_000 / 33 + 1);
-    place.edit(&photo(), &long[..10_000]).says(1, &["mllm", "tokens"]);
+    Place::new().edit(&photo(), &long[..10_000]).says(1, &["mllm", "tokens"]);
 }
 
 #[test]

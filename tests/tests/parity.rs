@@ -1,6 +1,7 @@
 //! The whole pipeline through the real binary and its plugins, compared with the goldens that diffusers'
 //! `StableDiffusionInstructPix2PixPipeline` and transformers made: every stage within 1e-4 relative RMS, the picture
-//! within 2/255 anywhere, the text equal.
+//! within 2/255 anywhere, the text equal. The latents after twenty steps are held to the pipeline run in f64: there,
+//! PyTorch's own f32 rounding has grown to 1.4e-4 in one of the runs.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -42,15 +43,9 @@ fn graph_of(run: &Value) -> Value {
     let photo = repository().join("graphs/photos/landscape.png");
     nodes["photo"]["params"]["path"] = photo.display().to_string().into();
     if run["picture"] == "tall" {
-        nodes["photo"] = json!({ "type": "tensor.load", "params": { "path": "tall.safetensors" } });
-        for (_, node) in nodes.iter_mut() {
-            if let Some(wires) = node.get_mut("inputs").and_then(Value::as_object_mut) {
-                wires
-                    .iter_mut()
-                    .filter(|(_, from)| **from == "photo.image")
-                    .for_each(|(_, f)| *f = "photo.value".into());
-            }
-        }
+        // The recorded visual tokens are those of the landscape; only the VAE sees the other picture.
+        nodes.insert("tall".into(), json!({ "type": "tensor.load", "params": { "path": "tall.safetensors" } }));
+        nodes["vae_encode"]["inputs"]["image"] = "tall.value".into();
     }
     nodes["instruction"]["params"]["text"] = run["instruction"].clone();
     for parameter in ["seed", "steps", "guidance", "image_guidance"] {
@@ -82,9 +77,13 @@ fn every_recorded_run_of_the_pipeline_gives_the_same_picture() {
         std::fs::write(folder.path().join("graph.json"), graph_of(run).to_string()).unwrap();
         let output = mgie(folder.path()).args(["run", "graph.json"]).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{name}: {}", stderr(&output));
-        for stage in ["conditioning", "null_conditioning", "latents"] {
+        for (stage, recorded) in [
+            ("conditioning", "conditioning"),
+            ("null_conditioning", "null_conditioning"),
+            ("latents", "latents_of_f64"),
+        ] {
             let (shape, found) = floats(&folder.path().join(format!("{stage}.safetensors")), "value");
-            let (expected_shape, expected) = floats(&expected, &format!("{name}.{stage}"));
+            let (expected_shape, expected) = floats(&expected, &format!("{name}.{recorded}"));
             assert_eq!(shape, expected_shape, "{name}.{stage}");
             let error = relative_rms(&found, &expected);
             println!("{name}.{stage}: relative RMS {error:.1e}");
