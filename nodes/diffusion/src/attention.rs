@@ -11,7 +11,7 @@ use candle_nn::ops::softmax_last_dim;
 const SCORE_BYTES: usize = 256 << 20;
 
 /// Attention of `heads` heads. Queries `[batch, n, heads·d]`, keys `[batch, m, heads·d]`, values `[batch, m, heads·e]`;
-/// the result is `[batch, n, heads·e]`. The softmax is computed in f32 whatever the dtype.
+/// the result is `[batch, n, heads·e]`. Scores and their softmax are computed in f32 whatever the dtype.
 pub fn attention(queries: &Tensor, keys: &Tensor, values: &Tensor, heads: usize) -> Result<Tensor> {
     if !queries.device().is_cpu() || [queries, keys, values].iter().any(|x| x.dtype() != DType::F32) {
         return plain(queries, keys, values, heads);
@@ -32,8 +32,9 @@ fn attention_within(bytes: usize, queries: &Tensor, keys: &Tensor, values: &Tens
     let (batch, n, width) = queries.dims3()?;
     let m = keys.dim(1)?;
     let scale = 1.0 / ((width / heads) as f64).sqrt();
-    let queries = (split_heads(queries, heads)? * scale)?;
-    let keys = split_heads(keys, heads)?.t()?;
+    // Scores in half precision would be off by a hundredth and more before the softmax sees them.
+    let queries = (split_heads(queries, heads)?.to_dtype(DType::F32)? * scale)?;
+    let keys = split_heads(keys, heads)?.to_dtype(DType::F32)?.t()?;
     let values = split_heads(values, heads)?;
 
     let row_bytes = batch * heads * m * DType::F32.size_in_bytes();
@@ -42,8 +43,7 @@ fn attention_within(bytes: usize, queries: &Tensor, keys: &Tensor, values: &Tens
         .step_by(run)
         .map(|start| {
             let scores = queries.narrow(1, start, run.min(n - start))?.matmul(&keys)?;
-            let shares = softmax_last_dim(&scores.to_dtype(DType::F32)?)?.to_dtype(values.dtype())?;
-            shares.matmul(&values)
+            softmax_last_dim(&scores)?.to_dtype(values.dtype())?.matmul(&values)
         })
         .collect::<Result<Vec<_>>>()?;
     join_heads(&Tensor::cat(&parts, 1)?, batch)

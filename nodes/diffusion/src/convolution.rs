@@ -2,8 +2,6 @@
 //! convolution spends more time on unrolling, a number at a time with large strides, than on the product (measured on
 //! this VAE). Elsewhere they are candle's, which are also what the test compares with.
 
-use std::sync::Arc;
-
 use candle_core::{DType, Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module};
 use mgie_weights::Weights;
@@ -59,10 +57,7 @@ pub struct Conv3x3 {
 #[derive(Debug, Clone)]
 enum Kernel {
     /// f32 `[to, from·9 + 1]`: the kernel row by row, the bias at its end.
-    Matrix {
-        values: Arc<[f32]>,
-        to: usize,
-    },
+    Matrix(Tensor),
     Candle(Conv2d),
 }
 
@@ -78,8 +73,7 @@ impl Conv3x3 {
 
     fn from_tensors(weight: &Tensor, bias: &Tensor, stride: Stride) -> Result<Self> {
         let weights = if weight.device().is_cpu() && weight.dtype() == DType::F32 {
-            let rows = Tensor::cat(&[weight.flatten_from(1)?, bias.unsqueeze(1)?], 1)?;
-            Kernel::Matrix { values: rows.flatten_all()?.to_vec1()?.into(), to: bias.elem_count() }
+            Kernel::Matrix(Tensor::cat(&[weight.flatten_from(1)?, bias.unsqueeze(1)?], 1)?.contiguous()?)
         } else {
             let (stride, padding) = stride.step_and_border();
             let config = Conv2dConfig { stride, padding, ..Conv2dConfig::default() };
@@ -93,7 +87,7 @@ impl Module for Conv3x3 {
     /// `[batch, from, height, width]` to `[batch, to, …]`, in the size that the stride gives.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match &self.weights {
-            Kernel::Matrix { values, to } => convolve(values, *to, x, self.stride),
+            Kernel::Matrix(matrix) => convolve(matrix, x, self.stride),
             Kernel::Candle(conv) if self.stride == Stride::TwoPaddedBehind => {
                 conv.forward(&x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?)
             }
@@ -122,11 +116,11 @@ impl Sizes {
 }
 
 /// Rows of the result, counted through all pictures of the batch, go in runs through one matrix product each.
-fn convolve(kernel: &[f32], to: usize, x: &Tensor, stride: Stride) -> Result<Tensor> {
+fn convolve(matrix: &Tensor, x: &Tensor, stride: Stride) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
-    let columns = channels * TAPS * TAPS + 1;
-    if kernel.len() != to * columns {
-        candle_core::bail!("a convolution of {} numbers a channel on a picture of {channels}", kernel.len() / to.max(1))
+    let (to, columns) = matrix.dims2()?;
+    if columns != channels * TAPS * TAPS + 1 {
+        candle_core::bail!("a convolution of {} channels on a picture of {channels}", columns / (TAPS * TAPS))
     }
     let sizes = Sizes { channels, height, width, stride };
     let (result_height, result_width) = (sizes.result_height(), sizes.result_width());
@@ -137,8 +131,8 @@ fn convolve(kernel: &[f32], to: usize, x: &Tensor, stride: Stride) -> Result<Ten
     }
 
     let x = x.contiguous()?;
-    let (storage, layout) = x.storage_and_layout();
-    let samples = numbers(&storage, layout)?;
+    let [(x_storage, x_layout), (kernel, kernel_layout)] = [&x, matrix].map(Tensor::storage_and_layout);
+    let (samples, kernel) = (numbers(&x_storage, x_layout)?, numbers(&kernel, kernel_layout)?);
 
     let rows = batch * result_height;
     let run = RUN.div_ceil(result_width).min(rows);

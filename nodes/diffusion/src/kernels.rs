@@ -1,5 +1,5 @@
 //! Loops over f32 numbers in main memory for which candle needs many passes, or a function call a number: matrix
-//! products into place, and the group norm with what follows it. They are compiled for every vector width
+//! products into place, the group norm with what follows it, and the exponential of a vector's worth of numbers. They are compiled for every vector width
 //! that the machine may have, and run on the caller's thread unless they say otherwise. Each is tested against candle.
 
 use gemm::{Parallelism, gemm};
@@ -163,7 +163,7 @@ fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 /// Source: Cephes' `expf`, with the exponent put together in integers so that loops over it become vector code.
 #[inline(always)]
 #[allow(clippy::excessive_precision, reason = "the coefficients are those that were published")]
-fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     // Adding it leaves a whole number in the low bits of the significand.
     const SHIFT: f32 = 12_582_912.0;
     let x = if x < -87.3 { -87.3 } else { x };
