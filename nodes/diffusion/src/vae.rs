@@ -19,7 +19,7 @@ use crate::room::Need;
 const WIDEST: usize = 1 << 16;
 
 /// Feature maps of the largest size that are alive at the same time: a residual block's input, what its norm works on,
-/// and a convolution's input in two layouts beside its output.
+/// and what a convolution works on beside its output. Measured: 4.3 to 5.3.
 const MAPS_ALIVE: usize = 6;
 
 /// Asked between the layers of a long computation; an error ends it.
