@@ -9,7 +9,7 @@ import json
 import sys
 from xml.sax.saxutils import escape
 
-WIDTH, HEAD, ROW = 200, 30, 22
+WIDTH, HEAD, ROW = 226, 30, 22
 COLOURS = {
     "image": "#d9a441", "text": "#7fb069", "clip.features": "#5b8def", "mgie.visual_tokens": "#c774e8",
     "mgie.img_embeddings": "#8f6ed5", "sd.conditioning": "#e8743b", "sd.latents": "#4bb8a9", "sd.denoiser": "#d9534f",
@@ -27,10 +27,11 @@ def main(graph_path, outputs_path, svg_path):
         rows = max(len(about["inputs"]), len(about["outputs"]), 1)
         boxes[name] = (x, y, HEAD + rows * ROW + 8, about)
     right = max(x for x, *_ in boxes.values()) + WIDTH + 40
+    top = min(y for _, y, *_ in boxes.values()) - 40
     bottom = max(y + h for _, y, h, _ in boxes.values()) + 40
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {right} {bottom}" font-family="sans-serif" font-size="12">',
-        f'<rect width="{right}" height="{bottom}" fill="#23262b"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 {top} {right} {bottom - top}" font-family="sans-serif" font-size="12">',
+        f'<rect y="{top}" width="{right}" height="{bottom - top}" fill="#23262b"/>',
     ]
 
     def pin(name, sockets, socket, side):
