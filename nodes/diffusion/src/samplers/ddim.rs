@@ -60,14 +60,6 @@ impl Sampler for Ddim {
         &self.timesteps
     }
 
-    fn initial_sigma(&self) -> f32 {
-        1.0
-    }
-
-    fn model_input(&self, _: usize, latents: &[f32]) -> Vec<f32> {
-        latents.to_vec()
-    }
-
     fn step(&mut self, step: usize, latents: &[f32], output: &[f32], _: &mut dyn FnMut() -> Vec<f32>) -> Step {
         let (here, next) = self.alphas.get(step).copied().unwrap_or((1.0, 1.0));
         let (signal, noise) = (here.sqrt(), (1.0 - here).sqrt());

@@ -97,14 +97,6 @@ impl Sampler for Dpmpp2m {
         &self.timesteps
     }
 
-    fn initial_sigma(&self) -> f32 {
-        1.0
-    }
-
-    fn model_input(&self, _: usize, latents: &[f32]) -> Vec<f32> {
-        latents.to_vec()
-    }
-
     fn step(&mut self, step: usize, latents: &[f32], output: &[f32], _: &mut dyn FnMut() -> Vec<f32>) -> Step {
         let (here, next) = (self.level(step), self.level(step + 1));
         let clean = match self.prediction {

@@ -28,11 +28,16 @@ pub trait Sampler: Send {
     /// The timestep that the model is told at each step; as many as there are steps. They may be fractions.
     fn timesteps(&self) -> &[f32];
 
-    /// The standard deviation of the noise to begin with.
-    fn initial_sigma(&self) -> f32;
+    /// The standard deviation of the noise to begin with: 1 where latents are kept at a variance of 1.
+    fn initial_sigma(&self) -> f32 {
+        1.0
+    }
 
-    /// What the model is shown at step `step` in place of `latents`.
-    fn model_input(&self, step: usize, latents: &[f32]) -> Vec<f32>;
+    /// What the model is shown at step `step` in place of `latents`: the latents themselves where they are kept at a
+    /// variance of 1.
+    fn model_input(&self, _step: usize, latents: &[f32]) -> Vec<f32> {
+        latents.to_vec()
+    }
 
     /// Takes step `step` from `latents`, given what the model said (guidance applied; of the same length).
     /// `noise` draws as many standard normal numbers as there are latents; samplers that need none do not call it.

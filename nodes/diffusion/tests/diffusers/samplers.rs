@@ -63,6 +63,48 @@ fn every_step_of_every_sampler_equals_the_references() {
 }
 
 #[test]
+fn a_model_that_knows_the_answer_leads_every_sampler_to_it_whichever_way_it_says_so() {
+    let known: Vec<f32> = (0..60).map(|index| (index as f32 * 0.7).sin()).collect();
+    for spacing in ["linspace", "leading", "trailing"] {
+        let config = format!(
+            r#"{{"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": false,
+                "timestep_spacing": "{spacing}", "steps_offset": 1}}"#
+        );
+        let schedule = Schedule::new(Config::parse("scheduler_config.json", &config).unwrap()).unwrap();
+        for (name, steps) in NAMES.into_iter().flat_map(|name| [1, 2, 9, 30].map(|steps| (name, steps))) {
+            for prediction in [Prediction::Epsilon, Prediction::Velocity] {
+                let mut sampler = sampler(name, &schedule, prediction, steps).unwrap();
+                let sigmas = schedule.sigmas_at(sampler.timesteps());
+                let mut generator = Generator::torch_cpu(SEED);
+                let noise = generator.randn(known.len(), Precision::F32);
+                let mut latents: Vec<f32> = noise.into_iter().map(|noise| noise * sampler.initial_sigma()).collect();
+                for (step, sigma) in sigmas.into_iter().enumerate() {
+                    // The input is α x₀ + σ' ε with α² + σ'² = 1; the model solves it for what it is asked.
+                    let (signal, noise) = (1.0 / sigma.hypot(1.0), sigma / sigma.hypot(1.0));
+                    let input = sampler.model_input(step, &latents);
+                    let answer = |(input, known): (&f32, &f32)| {
+                        let epsilon = (input - signal * known) / noise;
+                        match prediction {
+                            Prediction::Epsilon => epsilon,
+                            Prediction::Velocity => signal * epsilon - noise * known,
+                        }
+                    };
+                    let output: Vec<f32> = input.iter().zip(&known).map(answer).collect();
+                    let taken =
+                        sampler.step(step, &latents, &output, &mut || generator.randn(known.len(), Precision::F32));
+                    let what = format!("{name}, {spacing}, {prediction:?}, step {step} of {steps}");
+                    assert_close(&what, &taken.clean, &known, 1e-4);
+                    latents = taken.latents;
+                }
+                // DDIM stops at the first training step, where other samplers go on to no noise at all.
+                let most = if name == "ddim" { 0.05 } else { 1e-4 };
+                assert_close(&format!("{name}, {spacing}, {prediction:?}, {steps} steps"), &latents, &known, most);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_denoise_node_ends_where_the_references_pipeline_ends_with_every_sampler() {
     let goldens = Goldens::open("schedulers");
     let value = |name: &str| (goldens.shape(name), goldens.values(name));
