@@ -118,8 +118,14 @@ def in_pytorch(folder, side, steps):
 def in_mgie(folder, side, steps, threads):
     words = "brighten the hill and the sky "
     graph = {"mgie": 1, "nodes": {
-        "c": {"type": "image.constant", "params": {"width": side, "height": side}},
-        "vae_encode": {"type": "diffusion.vae_encode", "inputs": {"image": "c.image"}},
+        # A first, small picture goes through the VAE and LLaVA, so that the timed nodes find the weights loaded, as they do
+        # on PyTorch's side.
+        "dot": {"type": "image.constant", "params": {"width": 8, "height": 8}},
+        "vae_loads": {"type": "diffusion.vae_encode", "inputs": {"image": "dot.image"}},
+        "dot_again": {"type": "diffusion.vae_decode", "inputs": {"latents": "vae_loads.latents"}},
+        "picture": {"type": "image.resize", "params": {"width": side, "height": side, "fit": "stretch"},
+                    "inputs": {"image": "dot_again.image"}},
+        "vae_encode": {"type": "diffusion.vae_encode", "inputs": {"image": "picture.image"}},
         "unet": {"type": "diffusion.load_unet", "params": {"weights": ""}},
         "conditioning": {"type": "tensor.load", "params": {"path": str(folder / "conditioning.safetensors")}},
         "denoise": {"type": "diffusion.denoise", "params": {"steps": steps}, "inputs": {
@@ -128,7 +134,6 @@ def in_mgie(folder, side, steps, threads):
         "vae_decode": {"type": "diffusion.vae_decode", "inputs": {"latents": "denoise.latents"}},
         "features": {"type": "tensor.load", "params": {"path": str(folder / "features.safetensors")}},
         "words": {"type": "text.constant", "params": {"text": words}},
-        # Run twice: the second one finds the weights loaded, as PyTorch's side does.
         "mllm_loads": {"type": "mllm.expand", "params": {"weights": str(folder / "mllm.pt"), "max_new_tokens": 1},
                        "inputs": {"features": "features.value", "instruction": "words.text"}},
         "mllm": {"type": "mllm.expand", "params": {"weights": str(folder / "mllm.pt"), "max_new_tokens": NEW_TOKENS},
