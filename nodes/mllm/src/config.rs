@@ -35,8 +35,10 @@ struct Written {
 
 #[derive(Debug, Deserialize)]
 struct RopeScaling {
-    #[serde(alias = "type")]
     rope_type: Option<String>,
+    /// The older name of `rope_type`; newer transformers write both.
+    #[serde(rename = "type")]
+    kind: Option<String>,
     factor: Option<f64>,
     rope_theta: Option<f64>,
 }
@@ -138,16 +140,19 @@ impl LlavaConfig {
         }
         let (rope_factor, newer_theta) = match written.rope_scaling.or(written.rope_parameters) {
             None => (1.0, None),
-            Some(scaling) => match (scaling.rope_type.as_deref().unwrap_or("default"), scaling.factor) {
-                ("default", _) => (1.0, scaling.rope_theta),
-                ("linear", Some(factor)) if factor.is_finite() && factor > 0.0 => (factor, scaling.rope_theta),
-                (kind, factor) => {
-                    let factor = factor.map_or(String::new(), |f| format!(" with factor {f}"));
-                    return refuse(format!(
-                        "`rope_scaling` is {kind:?}{factor}; only \"linear\" with a positive factor is implemented"
-                    ));
+            Some(scaling) => {
+                let kind = scaling.rope_type.or(scaling.kind).unwrap_or_else(|| "default".to_owned());
+                match (kind.as_str(), scaling.factor) {
+                    ("default", _) => (1.0, scaling.rope_theta),
+                    ("linear", Some(factor)) if factor.is_finite() && factor > 0.0 => (factor, scaling.rope_theta),
+                    (kind, factor) => {
+                        let factor = factor.map_or(String::new(), |f| format!(" with factor {f}"));
+                        return refuse(format!(
+                            "`rope_scaling` is {kind:?}{factor}; only \"linear\" with a positive factor is implemented"
+                        ));
+                    }
                 }
-            },
+            }
         };
         let heads = written.num_attention_heads;
         let kv_heads = written.num_key_value_heads.unwrap_or(heads);
@@ -245,6 +250,31 @@ mod tests {
         assert_eq!(newer.llama.rope_theta, 5e5);
         let yarn = with("rope_scaling", json!({"rope_type": "yarn", "factor": 4.0})).unwrap_err().to_string();
         assert!(yarn.contains("x/config.json") && yarn.contains("`rope_scaling`") && yarn.contains("yarn"), "{yarn}");
+    }
+
+    #[test]
+    fn rope_scaling_that_names_its_kind_twice_as_transformers_saves_it_is_read() {
+        let both = with("rope_scaling", json!({"factor": 2.0, "rope_type": "linear", "type": "linear"})).unwrap();
+        assert_eq!(both.llama.rope_factor, 2.0);
+    }
+
+    /// Keys and forms of the files of early 2023: a second name for the positions, ids that are no ids, and keys of
+    /// LLaVA that say nothing here.
+    #[test]
+    fn a_llava_config_of_2023_with_keys_that_are_not_read_is_taken() {
+        let json = r#"{
+            "_name_or_path": "llama-7b", "architectures": ["LlavaLlamaForCausalLM"], "bos_token_id": 1,
+            "eos_token_id": 2, "freeze_mm_mlp_adapter": false, "hidden_act": "silu", "hidden_size": 4096,
+            "initializer_range": 0.02, "intermediate_size": 11008, "max_sequence_length": 2048, "mm_hidden_size": 1024,
+            "mm_use_im_start_end": true, "mm_vision_select_layer": -2,
+            "mm_vision_tower": "openai/clip-vit-large-patch14", "model_type": "llava", "num_attention_heads": 32,
+            "num_hidden_layers": 32, "pad_token_id": -1, "rms_norm_eps": 1e-06, "sep_image_conv_front": false,
+            "tie_word_embeddings": false, "torch_dtype": "float16", "transformers_version": "4.28.0.dev0",
+            "tune_mm_mlp_adapter": false, "use_cache": true, "use_mm_proj": true, "vocab_size": 32003
+        }"#;
+        let config = LlavaConfig::from_json(Path::new("x/config.json"), json).unwrap();
+        assert_eq!((config.llama.max_positions, config.llama.norm_eps, config.llama.tied), (2048, 1e-6, false));
+        assert_eq!((config.eos, config.use_im_start_end, config.vision_layer), (vec![2], true, Some(-2)));
     }
 
     #[test]
