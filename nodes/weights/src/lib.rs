@@ -22,6 +22,7 @@ mod mapped;
 mod overlay;
 pub mod pool;
 mod read;
+pub mod small_file;
 pub mod tokenizer;
 mod weights;
 pub mod wire;

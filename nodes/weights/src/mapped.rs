@@ -16,11 +16,12 @@ impl MappedFile {
     /// Maps `path`. A folder, a missing file and one without read permission are [`WeightsError::Unreadable`].
     pub(crate) fn open(path: &Path) -> Result<Self, WeightsError> {
         let unreadable = |error: std::io::Error| WeightsError::unreadable(path, &error);
-        let file = File::open(path).map_err(unreadable)?;
-        let about = file.metadata().map_err(unreadable)?;
-        if !about.is_file() {
+        // Looked at before it is opened: opening a pipe that nobody writes to waits for ever.
+        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
             return Err(WeightsError::malformed(path, "is not a file"));
         }
+        let file = File::open(path).map_err(unreadable)?;
+        let about = file.metadata().map_err(unreadable)?;
         let map = if about.len() == 0 {
             None
         } else {

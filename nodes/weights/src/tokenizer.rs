@@ -13,6 +13,7 @@ pub use json_file::JsonTokenizer;
 pub use llama::LlamaTokenizer;
 
 use crate::error::WeightsError;
+use crate::small_file;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -65,13 +66,7 @@ pub fn open(folder: &Path) -> Result<Box<dyn TextTokenizer>, WeightsError> {
 
 /// Reads a tokenizer's text file whole.
 fn text_of(path: &Path) -> Result<String, WeightsError> {
-    let unreadable = |e: std::io::Error| WeightsError::unreadable(path, &e);
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > JSON_LIMIT {
-        return Err(WeightsError::malformed(path, format!("is {size} bytes long, which no tokenizer's file is")));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    String::from_utf8(bytes).map_err(|_| WeightsError::malformed(path, "is not UTF-8 text"))
+    small_file::text(path, JSON_LIMIT)
 }
 
 /// Reads a JSON object, or `None` where the file is not there.

@@ -2,18 +2,21 @@
 
 use super::Checkpoint;
 use crate::error::WeightsError;
+use crate::small_file;
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 
 /// The names tried, in order: what transformers and diffusers save, safetensors first.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
     "model.safetensors",
     "diffusion_pytorch_model.safetensors",
     "model.fp16.safetensors",
     "diffusion_pytorch_model.fp16.safetensors",
     "pytorch_model.bin",
     "diffusion_pytorch_model.bin",
+    "pytorch_model.fp16.bin",
+    "diffusion_pytorch_model.fp16.bin",
 ];
 
 /// An index larger than this is not one: LLaMA-2-70B's has 66 kB.
@@ -75,14 +78,7 @@ struct IndexFile {
 impl ShardIndex {
     /// Reads an index. Shards lie in the index's own folder: a path that leads out of it is refused.
     pub(super) fn read(path: &Path) -> Result<Self, WeightsError> {
-        let unreadable = |e: std::io::Error| WeightsError::unreadable(path, &e);
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > INDEX_LIMIT {
-            let problem = format!("is {size} bytes long; an index of shards has a few hundred kB");
-            return Err(WeightsError::malformed(path, problem));
-        }
-        let text = std::fs::read(path).map_err(unreadable)?;
-        let index: IndexFile = serde_json::from_slice(&text)
+        let index: IndexFile = serde_json::from_slice(&small_file::bytes(path, INDEX_LIMIT)?)
             .map_err(|e| WeightsError::malformed(path, format!("is not an index of shards: {e}")))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let shards: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();

@@ -4,6 +4,7 @@
 use super::normalize::Normalization;
 use super::{Piece, PieceKind};
 use crate::error::WeightsError;
+use crate::small_file;
 use std::path::Path;
 
 /// Larger than any vocabulary: 250,000 pieces take 5 MB.
@@ -19,13 +20,7 @@ pub(super) struct ModelFile {
 
 /// Reads a model file; a clause for what is wrong with it.
 pub(super) fn read(path: &Path) -> Result<ModelFile, WeightsError> {
-    let unreadable = |e: std::io::Error| WeightsError::unreadable(path, &e);
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > SIZE_LIMIT {
-        return Err(WeightsError::malformed(path, format!("is {size} bytes long, which no SentencePiece model is")));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    parse(&bytes).map_err(|problem| {
+    parse(&small_file::bytes(path, SIZE_LIMIT)?).map_err(|problem| {
         WeightsError::malformed(path, format!("is not a SentencePiece model that can be used: {problem}"))
             .with_remedy("copy or download the tokenizer's files again")
     })
