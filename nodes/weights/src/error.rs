@@ -59,7 +59,15 @@ pub enum WeightsError {
     /// The run was cancelled while loading.
     #[error("cancelled while loading weights")]
     Cancelled,
-    /// A tensor operation that failed: out of memory, a device that went away.
+    /// What does not fit into main memory, or into a device's.
+    #[error("{problem}{}", Remedy(.remedy))]
+    Memory {
+        /// What would not fit, and how much is free.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A tensor operation that failed: a wrong shape, a device that went away.
     #[error("{0}")]
     Compute(String),
 }
@@ -107,10 +115,39 @@ impl WeightsError {
         Self::Malformed { path: path.to_path_buf(), problem: problem.to_string(), remedy: String::new() }
     }
 
+    /// A tensor operation that failed, by what it says: [`WeightsError::Memory`] where that is about memory (CUDA tells
+    /// it in words only), else [`WeightsError::Compute`].
+    pub fn compute(problem: String) -> Self {
+        let is_memory =
+            ["OUT_OF_MEMORY", "out of memory", "not enough memory"].iter().any(|words| problem.contains(words));
+        if !is_memory {
+            return Self::Compute(problem);
+        }
+        Self::Memory { problem, remedy: "set dtype to f16 where it is f32, or set device to another one".to_owned() }
+    }
+
+    /// `bytes` that do not fit into main memory, of which `free` are left; `what` needs them in `dtype`.
+    pub(crate) fn no_room(what: impl fmt::Display, bytes: u64, free: u64, dtype: candle_core::DType) -> Self {
+        let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+        let problem = format!(
+            "{what} needs {:.1} GB of memory in {}, and {:.1} GB are free",
+            gigabytes(bytes),
+            dtype.as_str(),
+            gigabytes(free)
+        );
+        let remedy = if dtype.size_in_bytes() > 2 {
+            "set dtype to f16, which takes half of it, or close other programs"
+        } else {
+            "close other programs, or run it on a machine with more memory"
+        };
+        Self::Memory { problem, remedy: remedy.to_owned() }
+    }
+
     /// Adds what to do about it, for the variants that carry a remedy.
     #[must_use]
     pub fn with_remedy(mut self, text: impl Into<String>) -> Self {
-        if let Self::Malformed { remedy, .. } | Self::Parameter { remedy, .. } = &mut self {
+        if let Self::Malformed { remedy, .. } | Self::Parameter { remedy, .. } | Self::Memory { remedy, .. } = &mut self
+        {
             *remedy = text.into();
         }
         self
@@ -119,7 +156,7 @@ impl WeightsError {
 
 impl From<candle_core::Error> for WeightsError {
     fn from(error: candle_core::Error) -> Self {
-        Self::Compute(error.to_string())
+        Self::compute(error.to_string())
     }
 }
 
@@ -142,6 +179,7 @@ impl From<WeightsError> for mgie_plugin_api::Failure {
                 Self::parameter(name, expected, found).remedy(remedy)
             }
             WeightsError::Cancelled => Self::cancelled(),
+            WeightsError::Memory { problem, remedy } => Self::memory(problem).remedy(remedy),
             WeightsError::Compute(message) => Self::failed(message),
         }
     }

@@ -5,6 +5,7 @@ use crate::checkpoint::{Checkpoint, StoredTensor};
 use crate::error::{Found, UnfitTensor, WeightsError};
 use crate::overlay::Overlay;
 use crate::read::{ReadError, read};
+use crate::room::{Room, available_bytes};
 use candle_core::{DType, Device, Error, Result, Shape, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
@@ -63,6 +64,9 @@ pub struct Weights<'a> {
 struct Shared<'a> {
     overlay: Overlay,
     device: Device,
+    /// Main memory, where the device computes there: what does not fit is refused, since taking it would end the
+    /// process. Another device says so itself.
+    room: Option<Room>,
     watch: Option<&'a dyn Watch>,
     problems: Mutex<Problems>,
     /// Bytes of all tensors in the files.
@@ -108,6 +112,7 @@ impl<'a> Weights<'a> {
             shared: Arc::new(Shared {
                 overlay,
                 device: device.clone(),
+                room: device.is_cpu().then(|| Room::of(available_bytes)),
                 watch,
                 problems: Mutex::default(),
                 stored,
@@ -229,6 +234,22 @@ impl<'a> Weights<'a> {
         self.shared.overlay.paths()
     }
 
+    /// Refuses before anything is read what cannot fit into main memory: all tensors whose full names `used` takes, in
+    /// this dtype. Loading asks for each tensor in turn, whether this was called or not; this spares the user the minutes
+    /// until then.
+    ///
+    /// # Errors
+    /// [`WeightsError::Memory`] with what is needed and what is free. Never for another device than the CPU.
+    pub fn check_room(&self, used: impl Fn(&str) -> bool) -> std::result::Result<(), WeightsError> {
+        let Some(room) = &self.shared.room else { return Ok(()) };
+        let overlay = &self.shared.overlay;
+        let names = overlay.names().filter(|name| used(name));
+        let elements: u64 = names.filter_map(|name| overlay.get(name)).map(|tensor| elements(&tensor)).sum();
+        let bytes = elements.saturating_mul(self.dtype.size_in_bytes() as u64);
+        let what = || self.paths().last().map_or_else(String::new, |path| path.display().to_string());
+        room.check(bytes).map_err(|free| WeightsError::no_room(what(), bytes, free, self.dtype))
+    }
+
     /// Bytes of all tensors handed out so far: what the model holds.
     pub fn bytes(&self) -> u64 {
         self.shared.held.load(Ordering::Relaxed)
@@ -316,6 +337,15 @@ impl<'a> Weights<'a> {
         if !self.problems().unfit.is_empty() {
             return stand_in(Some(&Shape::from(stored.shape())), dtype, device);
         }
+        let bytes = elements(&stored).saturating_mul(dtype.size_in_bytes() as u64);
+        if let Some(Err(free)) = self.shared.room.as_ref().map(|room| room.take(bytes)) {
+            let what = format!(
+                "{}: tensor {name}, after {:.1} GB of others,",
+                stored.file().display(),
+                self.bytes() as f64 / 1e9
+            );
+            return Err(self.fail(WeightsError::no_room(what, bytes, free, dtype)));
+        }
         match read(&stored, dtype, device) {
             Ok(tensor) => {
                 self.account(&stored, &tensor);
@@ -328,7 +358,7 @@ impl<'a> Weights<'a> {
             }
             Err(ReadError::Fatal(problem)) => {
                 let file = stored.file().display();
-                Err(self.fail(WeightsError::Compute(format!("{file}: tensor {name}: {problem}"))))
+                Err(self.fail(WeightsError::compute(format!("{file}: tensor {name}: {problem}"))))
             }
         }
     }
@@ -343,6 +373,10 @@ impl<'a> Weights<'a> {
             watch.progress(done.min(*all), *all);
         }
     }
+}
+
+fn elements(stored: &StoredTensor<'_>) -> u64 {
+    stored.shape().iter().fold(1, |product, size| product.saturating_mul(*size as u64))
 }
 
 /// Zeros of a shape, over a single element.
@@ -370,5 +404,53 @@ impl SimpleBackend for Weights<'_> {
 
     fn contains_tensor(&self, name: &str) -> bool {
         self.contains(name)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// Weights of one tensor of 4 kB in f32, on a machine with so much memory.
+    fn on_a_machine(folder: &Path, dtype: DType, supply: fn() -> Option<u64>) -> Weights<'static> {
+        let path = folder.join("model.safetensors");
+        let tensor = Tensor::zeros((32, 32), DType::F32, &Device::Cpu).unwrap();
+        candle_core::safetensors::save(&[("layer.weight", tensor)].into(), &path).unwrap();
+        let mut weights = Weights::open(&path, dtype, &Device::Cpu).unwrap();
+        Arc::get_mut(&mut weights.shared).unwrap().room = Some(Room::of(supply));
+        weights
+    }
+
+    #[test]
+    fn weights_that_do_not_fit_into_memory_are_an_error_and_not_the_end_of_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = on_a_machine(folder.path(), DType::F32, || Some(4095));
+        let early = weights.check_room(|name| name.starts_with("layer.")).unwrap_err();
+        let late = weights.load(|w| w.get((32, 32), "layer.weight")).unwrap_err();
+        for error in [early, late] {
+            assert!(matches!(error, WeightsError::Memory { .. }), "{error}");
+            let failure = mgie_plugin_api::Failure::from(error);
+            assert_eq!(failure.kind, mgie_plugin_api::FailureKind::Memory);
+            assert!(failure.to_string().contains("model.safetensors"), "{failure}");
+            assert!(failure.to_string().contains("are free; set dtype to f16"), "{failure}");
+        }
+        assert_eq!(weights.bytes(), 0);
+        weights.check_room(|name| name.starts_with("another.")).unwrap();
+    }
+
+    #[test]
+    fn half_precision_fits_where_f32_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = on_a_machine(folder.path(), DType::F16, || Some(2048));
+        weights.check_room(|_| true).unwrap();
+        weights.load(|w| w.get((32, 32), "layer.weight")).unwrap();
+    }
+
+    #[test]
+    fn a_device_out_of_memory_is_told_as_such() {
+        let said = Error::Msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into());
+        assert!(matches!(WeightsError::from(said), WeightsError::Memory { .. }));
+        assert!(matches!(WeightsError::from(Error::Msg("shape mismatch".into())), WeightsError::Compute(_)));
     }
 }
