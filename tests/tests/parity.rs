@@ -86,14 +86,14 @@ fn every_recorded_run_of_the_pipeline_gives_the_same_picture() {
             let (expected_shape, expected) = floats(&expected, &format!("{name}.{recorded}"));
             assert_eq!(shape, expected_shape, "{name}.{stage}");
             let error = relative_rms(&found, &expected);
-            println!("{name}.{stage}: relative RMS {error:.1e}");
+            eprintln!("{name}.{stage}: relative RMS {error:.1e}");
             assert!(error <= 1e-4, "{name}.{stage}: relative RMS {error:.2e}, expected at most 1e-4");
         }
         let (shape, found) = floats(&folder.path().join("image.safetensors"), "value");
         let (expected_shape, expected) = floats(&expected, &format!("{name}.image"));
         assert_eq!(shape, expected_shape, "{name}.image");
         let worst = found.iter().zip(&expected).map(|(f, e)| (f * 255.0 - e).abs()).fold(0.0, f32::max);
-        println!("{name}.image: at most {worst:.2}/255 off");
+        eprintln!("{name}.image: at most {worst:.2}/255 off");
         assert!(worst <= 2.0, "{name}.image: {worst}/255 off, expected at most 2/255");
     }
 }
