@@ -14,6 +14,9 @@ use crate::picture::{Picture, check_size};
 /// The most bytes that a picture file may have, 2 GiB: a picture at the limit of size takes no more uncompressed.
 pub const MAX_FILE_BYTES: u64 = 2 << 30;
 
+/// The most bytes that a file's header may unfold to, 64 MiB: colour profiles have a few MB.
+const MAX_HEADER_BYTES: u64 = 64 << 20;
+
 /// The extensions of the files that can be read.
 pub const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "webp", "tif", "tiff", "exr"];
 
@@ -78,7 +81,10 @@ const REMEDY_BROKEN: &str = "the file is cut off or damaged; get it again or exp
 
 fn decode_known(file: &[u8], format: ImageFormat) -> Result<Picture, NoPicture> {
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
-    reader.no_limits();
+    // Before the size is known: what a PNG packs beside the picture, such as a colour profile, may unfold to this much.
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_HEADER_BYTES);
+    reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| from_decoder(&error))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {

@@ -121,6 +121,50 @@ fn a_tiny_file_whose_header_promises_200_megapixels_is_refused_before_decoding()
     }
 }
 
+/// Measured by what the process held at most, so only where the system tells it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_colour_profile_that_unfolds_to_half_a_gigabyte_does_not_take_it() {
+    let peak = || {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+    };
+    let mut chunk = b"iCCPname\0\0".to_vec();
+    chunk.extend(zeros_packed(2_000_000));
+    let sum = crc32(&chunk);
+    let plain = file(Format::Png, 4, 4);
+    // Signature and header come first.
+    let mut png = plain[..33].to_vec();
+    png.extend((chunk.len() as u32 - 4).to_be_bytes());
+    png.extend(&chunk);
+    png.extend(sum.to_be_bytes());
+    png.extend(&plain[33..]);
+
+    let before = peak();
+    assert_eq!(decode(&png).unwrap(), decode(&plain).unwrap());
+    let rise = peak() - before;
+    assert!(rise < 300, "the profile of {} bytes took {rise} MB", chunk.len());
+}
+
+/// A zlib stream of one zero, and `copies` times 258 more (RFC 1951, fixed codes).
+#[cfg(target_os = "linux")]
+fn zeros_packed(copies: usize) -> Vec<u8> {
+    let mut bits: Vec<bool> = [true, true, false].to_vec();
+    let mut code = |code: u32, length: u32| bits.extend((0..length).rev().map(|bit| code >> bit & 1 == 1));
+    code(0b0011_0000, 8);
+    for _ in 0..copies {
+        // The last length code, which stands for 258, and a distance of 1.
+        code(0b1100_0101, 8);
+        code(0, 5);
+    }
+    code(0, 7);
+    let mut packed = vec![0x78, 0x01];
+    packed.extend(bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit))));
+    packed.extend(((((1 + copies * 258) % 65_521) as u32) << 16 | 1).to_be_bytes());
+    packed
+}
+
 /// PNG's checksum of a chunk's type and data.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
