@@ -3,6 +3,7 @@
 //! the name of its key.
 
 use mgie_weights::WeightsError;
+use mgie_weights::small_file::{self, CONFIG_LIMIT};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -69,7 +70,7 @@ impl TowerConfig {
     /// or a number of channels that is not implemented.
     pub fn read(folder: &Path, tower: Tower) -> Result<Self, WeightsError> {
         let path = folder.join("config.json");
-        let json = std::fs::read_to_string(&path).map_err(|error| WeightsError::unreadable(&path, &error))?;
+        let json = small_file::text(&path, CONFIG_LIMIT)?;
         Self::from_json(path, &json, tower)
     }
 
@@ -77,6 +78,9 @@ impl TowerConfig {
         let malformed = |error: serde_json::Error| WeightsError::malformed(&path, error);
         let whole: serde_json::Value = serde_json::from_str(json).map_err(malformed)?;
         let key = if tower == Tower::Vision { "vision_config" } else { "text_config" };
+        // Files of 2022 have a second object for each tower; where both are there transformers takes that one.
+        let older = format!("{key}_dict");
+        let key = if whole.get(&older).is_some_and(|part| part.is_object()) { older.as_str() } else { key };
         let (mut part, prefix) = match whole.get(key) {
             Some(part) => (part.clone(), format!("{key}.")),
             None => (whole, String::new()),
@@ -156,6 +160,17 @@ mod tests {
         assert_eq!(read(&tower, Tower::Vision).unwrap(), both);
         let text = read(&json!({"hidden_size": 768, "num_attention_heads": 12}), Tower::Text).unwrap();
         assert_eq!((text.hidden, text.heads, text.positions, text.vocabulary), (768, 12, 77, 49_408));
+    }
+
+    #[test]
+    fn the_older_object_of_a_tower_counts_where_it_is_there_as_in_transformers() {
+        let large = json!({"hidden_size": 1024, "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14});
+        for newer in [Value::Null, json!({"hidden_size": 768, "patch_size": 32})] {
+            let whole = json!({"vision_config_dict": large, "vision_config": newer});
+            assert_eq!(read(&whole, Tower::Vision).unwrap(), read(&large, Tower::Vision).unwrap());
+        }
+        let whole = json!({"vision_config_dict": null, "vision_config": large});
+        assert_eq!(read(&whole, Tower::Vision).unwrap(), read(&large, Tower::Vision).unwrap());
     }
 
     #[test]

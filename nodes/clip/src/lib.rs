@@ -11,7 +11,7 @@ pub mod text;
 pub mod vision;
 
 use candle_core::{DType, Device};
-use mgie_plugin_api::{Domain, Failure, Memory, NodeDescription, Plugin, Run};
+use mgie_plugin_api::{Domain, Failure, NodeDescription, Plugin, Run};
 use mgie_weights::device::{self, Layers};
 use mgie_weights::loaded;
 
@@ -20,10 +20,7 @@ pub fn plugin() -> Plugin {
     Plugin::new("clip", env!("CARGO_PKG_VERSION"))
         .node(encode_image::definition())
         .node(encode_text::definition())
-        .memory(|release| {
-            let freed = if release { loaded::release_all() } else { 0 };
-            Memory { held: loaded::held(), freed }
-        })
+        .memory(loaded::memory)
 }
 
 /// Adds the parameters `device` and `dtype`.

@@ -5,6 +5,7 @@ use mgie_image::resample::{Filter, ResampleError, Resize, Window};
 use mgie_image::transfer;
 use mgie_plugin_api::Image;
 use mgie_weights::WeightsError;
+use mgie_weights::small_file::{self, CONFIG_LIMIT};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -79,7 +80,7 @@ impl Processor {
         if !path.exists() {
             return Self::from_written(&path, &Written::default(), image_size);
         }
-        let json = std::fs::read_to_string(&path).map_err(|error| WeightsError::unreadable(&path, &error))?;
+        let json = small_file::text(&path, CONFIG_LIMIT)?;
         let written = serde_json::from_str(&json).map_err(|error| WeightsError::malformed(&path, error))?;
         Self::from_written(&path, &written, image_size)
     }
