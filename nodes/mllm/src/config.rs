@@ -2,6 +2,7 @@
 //! computed here as the reference does is refused by the name of its key.
 
 use mgie_weights::WeightsError;
+use mgie_weights::small_file::{self, CONFIG_LIMIT};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -207,7 +208,7 @@ impl LlavaConfig {
 }
 
 fn read(path: &Path) -> Result<String, WeightsError> {
-    std::fs::read_to_string(path).map_err(|error| WeightsError::unreadable(path, &error))
+    small_file::text(path, CONFIG_LIMIT)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path, json: &str) -> Result<T, WeightsError> {

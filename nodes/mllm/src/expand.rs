@@ -10,7 +10,7 @@ use mgie_plugin_api::{
 };
 use mgie_weights::device::{self, Layers};
 use mgie_weights::loaded::{Key, Loaded};
-use mgie_weights::{pool, wire};
+use mgie_weights::{WeightsError, pool, wire};
 
 static LOADED: Loaded<Llava> = Loaded::new();
 
@@ -155,7 +155,7 @@ impl From<ExpandError> for Failure {
         let message = error.to_string();
         match error {
             ExpandError::Weights(error) => error.into(),
-            ExpandError::Compute(message) => Self::failed(message),
+            ExpandError::Compute(message) => WeightsError::compute(message).into(),
             ExpandError::Cancelled => Self::cancelled(),
             ExpandError::PromptTooLong { tokens, image, limit } => {
                 let expected = format!("a prompt of at most {limit} tokens, which the model has positions for");

@@ -21,13 +21,10 @@ pub use expressive::expressive_instruction;
 pub use ngram::NoRepeatNgram;
 pub use visual_tokens::{VISUAL_TOKENS, first_visual_token};
 
-use mgie_plugin_api::{Memory, Plugin};
+use mgie_plugin_api::Plugin;
 use mgie_weights::loaded;
 
 /// What this library holds.
 pub fn plugin() -> Plugin {
-    Plugin::new("mllm", env!("CARGO_PKG_VERSION")).node(expand::definition()).memory(|release| {
-        let freed = if release { loaded::release_all() } else { 0 };
-        Memory { held: loaded::held(), freed }
-    })
+    Plugin::new("mllm", env!("CARGO_PKG_VERSION")).node(expand::definition()).memory(loaded::memory)
 }

@@ -72,6 +72,7 @@ impl Llava {
         };
         let weights = Weights::watched(overlay.then(Checkpoint::open(folder)?), dtype, device, watch);
         check_rows(&weights, &tokenizer, folder, mllm)?;
+        weights.check_room(is_used)?;
         let (llama, mm_projector, img_embeddings) = weights.load(|w| {
             let projector = w.pp("model.mm_projector");
             let [_, width] = projector.sizes("weight")?;
@@ -214,6 +215,13 @@ fn add_tokens(
     };
     let ends = if use_im_start_end { Some((id(IMAGE_START)?, id(IMAGE_END)?)) } else { None };
     Ok(AddedTokens { patch: id(IMAGE_PATCH)?, ends, first_visual: id("[IMG0]")? })
+}
+
+/// Whether a tensor of a LLaVA's or MGIE's files is loaded: not the edit head, nor what older files store of the picture's
+/// tower and the rotary angles.
+fn is_used(name: &str) -> bool {
+    let language_model = name.starts_with("model.") || name.starts_with("lm_head.") || name == "emb";
+    language_model && !name.starts_with("model.vision_tower.") && !name.ends_with(".inv_freq")
 }
 
 /// Token embeddings and output rows must be as many as there are tokens: a base model alone lacks those of `[IMG0..7]`.
