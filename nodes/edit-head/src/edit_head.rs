@@ -17,7 +17,7 @@ const NORM_EPS: f64 = 1e-5;
 /// More layers than any edit head has; a file that names more is damaged.
 const MOST_LAYERS: usize = 256;
 
-/// A tensor in the dtype of activations: on the CPU that is f32, and half precision only a way to store weights.
+/// A tensor in the dtype of activations: on the CPU that is f32, where half precision only rounds the weights.
 fn get(w: &Weights, shape: &[usize], name: &str) -> Result<Tensor> {
     let tensor = w.get(shape, name)?;
     if w.device().is_cpu() { tensor.to_dtype(DType::F32) } else { Ok(tensor) }

@@ -6,7 +6,7 @@ mod text_conditioning;
 
 pub use edit_head::EditHead;
 
-use mgie_plugin_api::{Memory, Plugin};
+use mgie_plugin_api::Plugin;
 use mgie_weights::loaded;
 
 /// What this library holds.
@@ -14,8 +14,5 @@ pub fn plugin() -> Plugin {
     Plugin::new("edit-head", env!("CARGO_PKG_VERSION"))
         .node(project::definition())
         .node(text_conditioning::definition())
-        .memory(|release| {
-            let freed = if release { loaded::release_all() } else { 0 };
-            Memory { held: loaded::held(), freed }
-        })
+        .memory(loaded::memory)
 }

@@ -41,7 +41,7 @@ fn description() -> NodeDescription {
 }
 
 const DEVICE: &str = "auto, cpu, cuda or cuda:N. auto is the first GPU where this build and machine have one.";
-const DTYPE: &str = "auto is f32 on the CPU and f16 on a GPU. On the CPU, half precision only saves memory.";
+const DTYPE: &str = "auto is f32 on the CPU and f16 on a GPU. On the CPU, half precision only rounds the weights.";
 
 fn project(run: &Run) -> Result<Outputs, Failure> {
     let path = run.path("weights")?;
@@ -80,7 +80,9 @@ fn load(
         WeightsError::Compute(problem) => WeightsError::malformed(path, problem),
         other => other,
     })?;
-    Ok((head, weights.bytes()))
+    // On the CPU the head holds f32 whatever it was read as.
+    let bytes = if device.is_cpu() { weights.bytes() / dtype.size_in_bytes() as u64 * 4 } else { weights.bytes() };
+    Ok((head, bytes))
 }
 
 /// The tensor in `socket`, [s, hidden], on the head's device.
