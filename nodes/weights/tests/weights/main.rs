@@ -5,6 +5,7 @@
 mod caching;
 mod files;
 mod hostile;
+mod large_files;
 mod loading;
 mod tokenizers;
 mod torch_writer;

@@ -38,12 +38,17 @@ impl Pickle {
 
     /// A tensor as `torch.save` writes it.
     pub fn tensor(self, tensor: &TorchTensor) -> Self {
+        self.tensor_on("cpu", tensor)
+    }
+
+    /// A tensor as `torch.save` writes one that lies on `device`.
+    pub fn tensor_on(self, device: &str, tensor: &TorchTensor) -> Self {
         self.global("torch._utils", "_rebuild_tensor_v2")
             .raw(b"((")
             .text("storage")
             .global("torch", tensor.storage)
             .text(tensor.key)
-            .text("cpu")
+            .text(device)
             .integer(tensor.length)
             .raw(b"tQ")
             .integer(tensor.offset)
