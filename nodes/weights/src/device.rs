@@ -61,7 +61,9 @@ fn cuda(ordinal: usize) -> candle_core::Result<Device> {
     if let Some(device) = opened.get(&ordinal) {
         return Ok(device.clone());
     }
-    let device = Device::new_cuda(ordinal)?;
+    // A stream of its own, which keeps the order of all work on the device. candle's other choice is a stream for each
+    // thread: weights that one thread sends could then be read by another's kernels before they have arrived.
+    let device = Device::new_cuda_with_stream(ordinal)?;
     opened.insert(ordinal, device.clone());
     Ok(device)
 }
