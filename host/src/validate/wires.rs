@@ -8,6 +8,10 @@ use mgie_plugin_api::NodeDescription;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// The most problems whose remedy is looked for among all nodes of the graph: in a file of many thousands that are all
+/// wrong, looking for each one's would take minutes.
+const LOOKED_FOR: usize = 100;
+
 pub(super) fn check(
     name: &str,
     node: &Node,
@@ -34,7 +38,8 @@ pub(super) fn check(
             let problem = Problem::error(name, place(), "a wire from a node of this graph")
                 .found(format!("\"{}\"", wire.as_str()));
             let names = document.nodes.keys().map(String::as_str).filter(|other| *other != name);
-            let remedy = spelling::remedy(source, names).unwrap_or_else(|| "add the node or remove the wire".into());
+            let remedy = (problems.len() < LOOKED_FOR).then(|| spelling::remedy(source, names)).flatten();
+            let remedy = remedy.unwrap_or_else(|| "add the node or remove the wire".into());
             problems.push(problem.remedy(remedy));
             continue;
         }
@@ -71,10 +76,15 @@ pub(super) fn check(
     }
     for socket in &description.inputs {
         if !socket.optional && !node.inputs.contains_key(&socket.id) {
+            let remedy = if problems.len() < LOOKED_FOR {
+                candidates(name, &socket.accepts, types)
+            } else {
+                "wire in an output of such a kind".to_owned()
+            };
             problems.push(
                 Problem::error(name, Place::Input(socket.id.clone()), kinds(&socket.accepts))
                     .found("no wire")
-                    .remedy(candidates(name, &socket.accepts, types)),
+                    .remedy(remedy),
             );
         }
     }
