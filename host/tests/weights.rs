@@ -5,7 +5,7 @@ mod fakes;
 
 use fakes::{Bench, graph, weights_plugin};
 use mgie_host::document::Document;
-use mgie_host::engine::{Budgets, Targets};
+use mgie_host::engine::{Budgets, Outcome, Targets};
 use serde_json::json;
 
 fn bench(weights_bytes: u64) -> Bench {
@@ -65,4 +65,17 @@ fn a_kept_object_gives_way_where_its_weights_are_in_the_way() {
 fn what_does_not_fit_at_all_runs_regardless() {
     let bench = bench(100);
     assert_eq!(run(&bench, 1.0), ["llm loads", "llm lets go", "unet loads"]);
+}
+
+#[test]
+fn weights_that_were_replaced_run_their_nodes_again_and_no_others() {
+    let bench = bench(2000);
+    let ran = || {
+        let results = bench.run(&edit(1.0), &Targets::default().and_node("denoise")).unwrap();
+        results.report.with(Outcome::Ran).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ran(), ["unet", "mllm", "head", "denoise"]);
+    assert_eq!(ran(), Vec::<String>::new());
+    bench.write("unet.bin", [1; 401]);
+    assert_eq!(ran(), ["unet", "denoise"]);
 }
