@@ -121,6 +121,20 @@ fn a_reader_that_has_had_enough_is_success() {
 }
 
 #[test]
+fn a_reader_that_has_had_enough_makes_no_success_of_a_failure() {
+    let bare = Bare::new();
+    bare.write("g.json", r#"{ "mgie": 1, "nodes": { "a": { "type": "x.y" } } }"#);
+    for args in [["check", "g.json", "--json"], ["run", "g.json", "--json"]] {
+        let mut command = bare.command();
+        let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("x.y"), "{args:?}");
+    }
+}
+
+#[test]
 fn the_schema_is_json_and_needs_no_graph() {
     let bare = Bare::new();
     let (code, said, _) = bare.run(&["check", "--schema"]);

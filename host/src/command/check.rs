@@ -41,7 +41,9 @@ pub fn check(typed: &Check, lines: &Lines) -> Result<(), Stop> {
             "warnings": warnings,
             "plugins": catalogue.warnings(),
         });
-        super::print(&format!("{report:#}\n"))?;
+        let printed = super::print(&format!("{report:#}\n"));
+        // A reader that has had enough makes no good graph of a bad one.
+        return ended.and(printed);
     } else if ended.is_ok() && !typed.telling.quiet {
         let nodes = if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") };
         super::print(&format!("{}: {nodes}, nothing is wrong\n", path.display()))?;

@@ -335,7 +335,9 @@ pub fn tell(
     }
     if json {
         let report = report(&ended, rounds, models, &warnings);
-        super::print(&format!("{report:#}\n"))?;
+        let printed = super::print(&format!("{report:#}\n"));
+        // A reader that has had enough makes no success of a run that failed.
+        return ended.and(printed);
     }
     ended
 }
