@@ -11,7 +11,7 @@ pub mod text;
 pub mod vision;
 
 use candle_core::{DType, Device};
-use mgie_plugin_api::{Domain, Failure, NodeDescription, Plugin, Run};
+use mgie_plugin_api::{Failure, NodeDescription, Plugin, Run};
 use mgie_weights::device::{self, Layers};
 use mgie_weights::loaded;
 
@@ -25,17 +25,7 @@ pub fn plugin() -> Plugin {
 
 /// Adds the parameters `device` and `dtype`.
 fn with_device(description: NodeDescription) -> NodeDescription {
-    let device = Domain::Text { default: "auto".into(), multiline: false };
-    let choices = ["auto", "f32", "f16", "bf16"].map(str::to_owned).to_vec();
-    let dtype = Domain::Choice { default: "auto".into(), choices };
-    description
-        .parameter(
-            "device",
-            "Device",
-            device,
-            "auto, cpu, cuda or cuda:N. auto is the first GPU where this build and machine have one.",
-        )
-        .parameter("dtype", "Precision", dtype, "auto is f32 on the CPU and f16 on a GPU. bf16 needs a GPU.")
+    device::with_parameters(description, "auto is f32 on the CPU and f16 on a GPU. bf16 needs a GPU.")
 }
 
 /// Reads the parameters `device` and `dtype`, and tells the host.

@@ -19,11 +19,7 @@ pub fn definition() -> NodeDefinition {
 
 fn description() -> NodeDescription {
     let weights = Domain::Model { default: "mgie_7b/mllm.pt".into(), optional: false };
-    let choice = |words: &[&str]| Domain::Choice {
-        default: "auto".into(),
-        choices: words.iter().map(ToString::to_string).collect(),
-    };
-    NodeDescription::new(
+    let description = NodeDescription::new(
         "edit_head.project",
         "Edit head",
         "MGIE",
@@ -31,16 +27,14 @@ fn description() -> NodeDescription {
     )
     .input("visual_tokens", "Visual tokens", kind::VISUAL_TOKENS, "The states that predict [IMG0] … [IMG7].")
     .input("img_embeddings", "[IMG] embeddings", kind::IMG_EMBEDDINGS, "Input embeddings of [IMG0] … [IMG7].")
-    .parameter("weights", "Weights", weights, "MGIE's mllm.pt, which holds the edit head.")
-    .parameter("device", "Device", Domain::Text { default: "auto".into(), multiline: false }, DEVICE)
-    .parameter("dtype", "Precision", choice(&["auto", "f32", "f16", "bf16"]), DTYPE)
-    .output("conditioning", "Conditioning", kind::CONDITIONING, "What the UNet attends to.")
-    .shaped(&[None, None])
-    .output("null_conditioning", "Null conditioning", kind::CONDITIONING, "The same for visual tokens of zero.")
-    .shaped(&[None, None])
+    .parameter("weights", "Weights", weights, "MGIE's mllm.pt, which holds the edit head.");
+    device::with_parameters(description, DTYPE)
+        .output("conditioning", "Conditioning", kind::CONDITIONING, "What the UNet attends to.")
+        .shaped(&[None, None])
+        .output("null_conditioning", "Null conditioning", kind::CONDITIONING, "The same for visual tokens of zero.")
+        .shaped(&[None, None])
 }
 
-const DEVICE: &str = "auto, cpu, cuda or cuda:N. auto is the first GPU where this build and machine have one.";
 const DTYPE: &str = "auto is f32 on the CPU and f16 on a GPU. On the CPU, half precision only rounds the weights.";
 
 fn project(run: &Run) -> Result<Outputs, Failure> {

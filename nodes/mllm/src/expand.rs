@@ -21,9 +21,7 @@ pub fn definition() -> NodeDefinition {
 
 fn description() -> NodeDescription {
     let model = |default: &str, optional| Domain::Model { default: default.into(), optional };
-    let device = Domain::Text { default: "auto".into(), multiline: false };
-    let dtypes = ["auto", "f32", "f16", "bf16"].map(str::to_owned).to_vec();
-    NodeDescription::new(
+    let description = NodeDescription::new(
         "mllm.expand",
         "Expand instruction",
         "MGIE",
@@ -52,26 +50,21 @@ fn description() -> NodeDescription {
         Domain::Integer { default: 3, hard: [0, 64], soft: [0, 8] },
         "No run of so many tokens comes twice in prompt and answer together; 0 allows any.",
     )
-    .unit("tokens")
-    .parameter(
-        "device",
-        "Device",
-        device,
-        "auto, cpu, cuda or cuda:N. auto is the first GPU where this build and machine have one.",
-    )
-    .parameter(
-        "dtype",
-        "Precision",
-        Domain::Choice { default: "auto".into(), choices: dtypes },
-        "auto is f32 on the CPU and f16 on a GPU. On the CPU, half precision saves memory, not time.",
-    )
-    .output("text", "Text", kind::TEXT, "The expressive instruction as people read it; may be empty.")
-    .output("raw_text", "Raw text", kind::TEXT, "Everything that the model read and wrote, special tokens included.")
-    .output("token_ids", "Token ids", kind::TOKENS, "Prompt and answer.")
-    .output("visual_tokens", "Visual tokens", kind::VISUAL_TOKENS, "The states that predict [IMG0] … [IMG7].")
-    .shaped(&[Some(8), None])
-    .output("img_embeddings", "[IMG] embeddings", kind::IMG_EMBEDDINGS, "Input embeddings of [IMG0] … [IMG7].")
-    .shaped(&[Some(8), None])
+    .unit("tokens");
+    let about_dtype = "auto is f32 on the CPU and f16 on a GPU. On the CPU, half precision saves memory, not time.";
+    device::with_parameters(description, about_dtype)
+        .output("text", "Text", kind::TEXT, "The expressive instruction as people read it; may be empty.")
+        .output(
+            "raw_text",
+            "Raw text",
+            kind::TEXT,
+            "Everything that the model read and wrote, special tokens included.",
+        )
+        .output("token_ids", "Token ids", kind::TOKENS, "Prompt and answer.")
+        .output("visual_tokens", "Visual tokens", kind::VISUAL_TOKENS, "The states that predict [IMG0] … [IMG7].")
+        .shaped(&[Some(8), None])
+        .output("img_embeddings", "[IMG] embeddings", kind::IMG_EMBEDDINGS, "Input embeddings of [IMG0] … [IMG7].")
+        .shaped(&[Some(8), None])
 }
 
 fn expand(run: &Run) -> Result<Outputs, Failure> {

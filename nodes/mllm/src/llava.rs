@@ -256,7 +256,21 @@ fn check_rows(
 
 #[cfg(test)]
 mod tests {
-    use super::prompt_text;
+    use super::{is_used, prompt_text};
+
+    #[test]
+    fn memory_is_asked_for_what_is_loaded_and_for_nothing_else_in_the_files() {
+        for name in ["model.embed_tokens.weight", "model.layers.31.mlp.up_proj.weight", "lm_head.weight", "emb"] {
+            assert!(is_used(name), "{name}");
+        }
+        for name in [
+            "edit_head.llm2hid.weight",
+            "model.layers.0.self_attn.rotary_emb.inv_freq",
+            "model.vision_tower.vision_model.post_layernorm.weight",
+        ] {
+            assert!(!is_used(name), "{name}");
+        }
+    }
 
     #[test]
     fn the_prompt_is_the_authors_with_the_picture_after_the_question() {

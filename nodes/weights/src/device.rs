@@ -2,6 +2,7 @@
 
 use crate::error::WeightsError;
 use candle_core::{DType, Device};
+use mgie_plugin_api::{Domain, NodeDescription};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -15,6 +16,20 @@ pub enum Layers {
     Linear,
     /// Convolutions too; candle has none in bf16 on the CPU.
     Convolutions,
+}
+
+/// Adds the parameters `device` and `dtype`, whose values [`device`] and [`dtype`] read; `about_dtype` tells people what
+/// the second means for this node.
+pub fn with_parameters(description: NodeDescription, about_dtype: &str) -> NodeDescription {
+    let choices = ["auto", "f32", "f16", "bf16"].map(str::to_owned).to_vec();
+    description
+        .parameter(
+            "device",
+            "Device",
+            Domain::Text { default: "auto".into(), multiline: false },
+            "auto, cpu, cuda or cuda:N. auto is the first GPU where this build and machine have one.",
+        )
+        .parameter("dtype", "Precision", Domain::Choice { default: "auto".into(), choices }, about_dtype)
 }
 
 /// Reads `auto`, `cpu`, `cuda` or `cuda:N`. `auto` is the first GPU where this build has CUDA and one is there, else
