@@ -220,7 +220,8 @@ impl Job {
                     path.text
                 ));
             }
-            if path.written {
+            // A path without a place for the number is one file, which the run itself looks at.
+            if path.written || numbered(&path.text, frames.first).is_none() {
                 continue;
             }
             let missing: Vec<String> = (frames.first..=frames.last)

@@ -159,6 +159,17 @@ fn frames_that_would_overwrite_each_other_or_are_not_there_are_refused_before_an
 }
 
 #[test]
+fn billions_of_frames_are_refused_at_once_where_they_would_be_one_file() {
+    let desk = Desk::new(&[("f.1.txt", "one"), ("fixed.txt", "same")]);
+    let frames = Some(Frames { first: 0, last: u32::MAX });
+    let began = std::time::Instant::now();
+    let told = complaint(desk.run(Job { frames, ..desk.job("f.1.txt", "out.txt") }).0);
+    assert!(told.contains("every frame would be written to out.txt"), "{told}");
+    // Each frame was looked for in each path, which took minutes.
+    assert!(began.elapsed().as_secs() < 20, "it took {:?}", began.elapsed());
+}
+
+#[test]
 fn a_frame_that_fails_is_named_and_those_before_it_stay() {
     let desk = Desk::new(&[("f.1.txt", "one"), ("f.2.txt", "fail"), ("f.3.txt", "three"), ("fixed.txt", "same")]);
     let job = Job { frames: Some(Frames { first: 1, last: 3 }), ..desk.job("f.#.txt", "out#.txt") };
