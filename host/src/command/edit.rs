@@ -7,7 +7,7 @@ use super::settings::path as absolute;
 use super::stop::Stop;
 use mgie_host::document::{Document, Opened};
 use mgie_host::engine::{CancelToken, Targets};
-use mgie_host::models::{Models, Origin};
+use mgie_host::models::Models;
 use mgie_host::plugins::Catalogue;
 use mgie_plugin_api::Domain;
 use std::path::{Path, PathBuf};
@@ -44,12 +44,7 @@ pub fn edit(request: Edit, lines: &Lines, cancel: &CancelToken) -> Result<(), St
         screen.make_room_for(document.nodes.keys());
         let found = job::models(request.running.models.as_deref(), folder.as_deref())?;
         models = Some(found.clone());
-        if let Models::At { origin: Origin::BuiltIn, .. } = &found {
-            screen.say(
-                "using the built-in miniature model, which shows that everything runs and does not edit well; \
-                 name the folder of the released models with --models or MGIE_MODELS",
-            );
-        }
+        job::announce(&found, &screen);
         let folder = folder.or_else(|| std::env::current_dir().ok()).unwrap_or_default();
         let job = fill_in(request, document, folder, found, &catalogue)?;
         job.run(&catalogue, cancel, &screen, &mut rounds)
@@ -87,6 +82,7 @@ fn fill_in(
     set(&mut document, "photo", "path", absolute(&request.photo.to_string_lossy()));
     set(&mut document, "instruction", "text", request.instruction.into());
     turn_knobs(&request.knobs, &mut document, catalogue)?;
+    let graph = request.graph;
     let mut running = request.running;
     let mut targets = Targets::side_effects();
     match request.output {
@@ -113,7 +109,7 @@ fn fill_in(
         }
         None => set(&mut document, "result", "path", beside(&photo).to_string_lossy().into_owned().into()),
     }
-    Ok(Job { document, folder, targets, frames: None, running, models })
+    Ok(Job { document, folder, graph, targets, frames: None, running, models })
 }
 
 fn set(document: &mut Document, node: &str, parameter: &str, value: serde_json::Value) {

@@ -5,7 +5,7 @@ use super::frames::numbered;
 use super::request::{Destination, Frames, Running, Save};
 use super::screen::Screen;
 use super::stop::{Complaint, Stop};
-use super::{saving, settings};
+use super::{overwriting, saving, settings};
 use mgie_host::document::Document;
 use mgie_host::engine::{
     Budgets, CancelToken, Carried, Engine, Event, Observer, Outcome, RunOptions, RunReport, RunResults, Targets,
@@ -48,6 +48,8 @@ pub struct Job {
     pub document: Document,
     /// The folder that its relative paths are relative to.
     pub folder: PathBuf,
+    /// The file it was opened from, where there is one.
+    pub graph: Option<PathBuf>,
     /// What runs.
     pub targets: Targets,
     /// Frames to run, one after the other.
@@ -72,6 +74,16 @@ pub fn models(named: Option<&Path>, graph_folder: Option<&Path>) -> Result<Model
             looked.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ")
         ))),
         _ => Ok(models),
+    }
+}
+
+/// Says so where the models are the built-in ones, whose edits are none.
+pub fn announce(models: &Models, screen: &Screen) {
+    if let Models::At { origin: Origin::BuiltIn, .. } = models {
+        screen.say(
+            "using the built-in miniature model, which shows that everything runs and does not edit well; \
+             name the folder of the released models with --models or MGIE_MODELS",
+        );
     }
 }
 
@@ -135,7 +147,8 @@ impl Job {
         screen: &Screen,
         rounds: &mut Vec<Round>,
     ) -> Result<(), Stop> {
-        let unwritable = saving::check(&self.running.saves, &self.document, engine);
+        let mut unwritable = saving::check(&self.running.saves, &self.document, engine);
+        unwritable.extend(self.lost(engine.catalogue()));
         if !unwritable.is_empty() {
             // What is wrong with the graph is told along with it.
             let problems = engine.check(&self.document, &self.targets, options);
@@ -179,6 +192,25 @@ impl Job {
         ended
     }
 
+    /// What of the user's would be written over.
+    fn lost(&self, catalogue: &Catalogue) -> Vec<String> {
+        let (written, read): (Vec<_>, Vec<_>) =
+            paths(&self.document, catalogue).into_iter().partition(|(_, _, path)| path.written);
+        let named = |files: Vec<(String, String, PathText)>| -> Vec<overwriting::Named> {
+            let named = files.into_iter().filter(|(_, _, path)| !path.text.is_empty());
+            let by = |node: &str, parameter: &str| format!("node `{node}`, parameter `{parameter}`");
+            named
+                .map(|(node, parameter, path)| overwriting::Named {
+                    path: self.folder.join(path.text),
+                    by: by(&node, &parameter),
+                })
+                .collect()
+        };
+        // What is not asked for writes nothing.
+        let written = if self.targets.side_effects { named(written) } else { Vec::new() };
+        overwriting::check(&named(read), &written, &self.running.saves, self.graph.as_deref())
+    }
+
     /// The graph of one frame: its number in every path that has a place for one.
     fn of_frame(&self, frame: u32, catalogue: &Catalogue) -> Self {
         let mut document = self.document.clone();
@@ -199,6 +231,7 @@ impl Job {
             document,
             running,
             folder: self.folder.clone(),
+            graph: self.graph.clone(),
             targets: self.targets.clone(),
             frames: None,
             models: self.models.clone(),

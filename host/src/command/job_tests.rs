@@ -93,6 +93,7 @@ impl Desk {
             "out": { "type": "words.write", "params": { "path": output }, "inputs": { "text": "loud.text" } },
         } });
         Job {
+            graph: None,
             document: Document::parse(&document.to_string()).unwrap(),
             folder: self.folder.path().to_owned(),
             targets: Targets::side_effects(),

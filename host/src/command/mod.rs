@@ -9,6 +9,7 @@ mod job;
 mod job_tests;
 mod models;
 mod nodes;
+mod overwriting;
 mod request;
 mod run;
 mod saving;

@@ -23,7 +23,7 @@ struct Expected {
 /// Tells about the models of a graph.
 ///
 /// # Errors
-/// Where the graph is none, or the folder that was named is not there.
+/// Where the graph is none, the folder that was named is not there, or something in it is missing.
 pub fn models(typed: &Typed, lines: &Lines) -> Result<(), Stop> {
     let screen = Screen::new(lines.clone(), typed.telling);
     let catalogue = job::catalogue();
@@ -37,7 +37,12 @@ pub fn models(typed: &Typed, lines: &Lines) -> Result<(), Stop> {
     } else {
         text(&models, &built_in, &expected)
     };
-    super::print(&report)
+    super::print(&report)?;
+    let missing = expected.iter().filter(|expected| expected.bytes.is_none()).count();
+    if missing == 0 {
+        return Ok(());
+    }
+    Err(Stop::failed(format!("{missing} of {} are missing; put them into the models folder", expected.len())))
 }
 
 fn expected(document: &Document, catalogue: &Catalogue, models: &Models) -> Vec<Expected> {

@@ -6,6 +6,8 @@ use super::screen::{Lines, Screen};
 use super::stop::Stop;
 use mgie_host::document::Document;
 use mgie_host::engine::{CancelToken, Targets};
+use mgie_host::plugins::Catalogue;
+use mgie_plugin_api::Domain;
 
 /// Runs a graph.
 ///
@@ -24,9 +26,14 @@ pub fn run(request: Run, lines: &Lines, cancel: &CancelToken) -> Result<(), Stop
         models = Some(found.clone());
         let mut targets = Targets { nodes: request.only, ..Targets::default() };
         targets.side_effects = targets.nodes.is_empty();
+        let uses_models = uses_models(&opened.document, &catalogue);
+        if uses_models {
+            job::announce(&found, &screen);
+        }
         let job = Job {
             document: opened.document,
             folder: opened.folder,
+            graph: Some(request.graph),
             targets,
             frames: request.frames,
             running: request.running,
@@ -35,6 +42,15 @@ pub fn run(request: Run, lines: &Lines, cancel: &CancelToken) -> Result<(), Stop
         job.run(&catalogue, cancel, &screen, &mut rounds)
     })();
     job::tell(ended, &rounds, models.as_ref(), Some(&catalogue), telling.json, &screen, |path| {
-        screen.show(&format!("wrote {path}"));
+        screen.say(&format!("wrote {path}"));
+    })
+}
+
+/// Whether any node of the graph reads from the models folder.
+fn uses_models(document: &Document, catalogue: &Catalogue) -> bool {
+    document.nodes.values().any(|node| {
+        catalogue.node_type(&node.node_type).is_some_and(|known| {
+            known.description.parameters.iter().any(|parameter| matches!(parameter.domain, Domain::Model { .. }))
+        })
     })
 }

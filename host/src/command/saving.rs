@@ -31,6 +31,7 @@ enum Form {
 /// The form that a value of a kind has in a file of that ending (none: standard output).
 fn form(kind: &str, ending: Option<&str>) -> Result<Form, String> {
     match (kind, ending) {
+        (kind::DENOISER, _) => Err("an `sd.denoiser` is a model at work, which no file holds".to_owned()),
         (kind::IMAGE, None) => Ok(Form::Picture),
         (kind::TEXT | kind::NUMBER, None | Some("txt")) => Ok(Form::Text),
         (kind::TEXT | kind::NUMBER | kind::TOKENS, Some("json")) => Ok(Form::Json),

@@ -1,12 +1,16 @@
 //! What can be typed. [`super::request`] says what it means.
 
 use clap::{Args, Parser, Subcommand};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// A node-graph compositor for image editing that is guided by a multimodal language model.
 #[derive(Debug, Parser)]
-#[command(name = "mgie", version, about, arg_required_else_help = true)]
+#[command(
+    name = "mgie",
+    version,
+    about = "MLLM-guided image editing as a graph of nodes",
+    arg_required_else_help = true
+)]
 #[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted.")]
 pub struct Typed {
     /// What to do.
@@ -44,10 +48,10 @@ pub struct Edit {
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
     /// Seed of the noise.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Denoising steps.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub steps: Option<u32>,
     /// How closely the instruction is followed.
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
@@ -95,9 +99,9 @@ pub struct Running {
     /// The folder that holds the models. [default: MGIE_MODELS, else the built-in miniature]
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
-    /// How many threads to keep busy. [default: the number of cores]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    /// How many threads to keep busy, 1 to 256. [default: the number of cores]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
     /// Memory for outputs that may be needed again, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 2048)]
     pub cache_mb: u64,

@@ -50,7 +50,7 @@ pub enum DocumentProblem {
         limit: u64,
     },
     /// The text is not UTF-8.
-    #[error("line {line}: the text is not UTF-8; save the graph as UTF-8 (is this a graph?)")]
+    #[error("line {line}: the text is not UTF-8, nor is this a PNG; only JSON files in UTF-8 and PNGs hold graphs")]
     NotUtf8 {
         /// Line of the first bad byte, from 1.
         line: usize,

@@ -68,7 +68,12 @@ impl<'r> Preparation<'r> {
                         Err(found) => self.problems.push(
                             Problem::error(node, place(), "a file that can be read")
                                 .found(format!("{found}: {}", path.display()))
-                                .remedy("check the path; a relative one is relative to the graph file"),
+                                .remedy(if text.contains("####") {
+                                    "run it with --frames A-B, which puts numbers there"
+                                } else {
+                                    "check the path; in a graph file it is relative to that file, on the command line to the \
+                                     current folder"
+                                }),
                         ),
                     }
                     value = self.path_value(node, &place(), &path);

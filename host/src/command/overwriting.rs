@@ -1,0 +1,85 @@
+//! What a run would lose: a file that it reads, or the graph itself, written over by a result; or one result by another.
+//! Told before anything runs.
+
+use super::request::{Destination, Save};
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// A file of a run, and who names it: ``node `photo`, parameter `path` ``, `--save clip.features`.
+pub struct Named {
+    /// The file.
+    pub path: PathBuf,
+    /// Who names it.
+    pub by: String,
+}
+
+/// One line for each file that would be lost. `read` is what nodes read, `written` what nodes write; a graph that a
+/// picture carries may write that picture anew, but nothing else may take its place.
+pub fn check(read: &[Named], written: &[Named], saves: &[Save], graph: Option<&Path>) -> Vec<String> {
+    let mut taken: HashMap<PathBuf, String> = HashMap::new();
+    for file in read {
+        taken.insert(place(&file.path), format!("is read by {}", file.by));
+    }
+    let mut lost = Vec::new();
+    let mut claim = |by: &str, path: &Path, graph: Option<&Path>| {
+        let at = place(path);
+        let why = taken
+            .get(&at)
+            .cloned()
+            .or_else(|| graph.filter(|graph| place(graph) == at).map(|_| "is the graph itself".to_owned()));
+        match why {
+            Some(why) => {
+                lost.push(format!("{by}: {} {why}, and would be lost; name another file", path.display()));
+            }
+            None => drop(taken.insert(at, format!("is written by {by}"))),
+        }
+    };
+    for file in written {
+        claim(&file.by, &file.path, None);
+    }
+    for Save { node, output, to } in saves {
+        if let Destination::File(path) = to {
+            claim(&format!("--save {node}.{output}"), path, graph);
+        }
+    }
+    lost
+}
+
+/// The file's one name: links followed as far as it or its folder is there.
+fn place(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        folder.map_or(path.clone(), |folder| folder.join(path.file_name().unwrap_or(OsStr::new(""))))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_never_takes_the_place_of_what_is_read_of_the_graph_or_of_another_result() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("photo.png"), "").unwrap();
+        std::fs::create_dir(at("o")).unwrap();
+        let named = |name: &str, by: &str| Named { path: at(name), by: by.to_owned() };
+        let save = |output: &str, name: &str| Save {
+            node: "n".to_owned(),
+            output: output.to_owned(),
+            to: Destination::File(at(name)),
+        };
+        let lost = |written: &[Named], saves: &[Save]| {
+            check(&[named("photo.png", "node `photo`")], written, saves, Some(&at("graph.json")))
+        };
+        assert_eq!(lost(&[named("a.png", "node `result`")], &[save("x", "b.txt")]), Vec::<String>::new());
+        assert!(lost(&[named("o/../photo.png", "node `result`")], &[])[0].contains("is read by node `photo`"));
+        assert!(lost(&[], &[save("x", "photo.png")])[0].starts_with("--save n.x: "));
+        assert!(lost(&[], &[save("x", "graph.json")])[0].contains("the graph itself"));
+        assert!(lost(&[], &[save("x", "o/1.txt"), save("y", "./o/1.txt")])[0].contains("is written by --save n.x"));
+        assert!(lost(&[named("a.png", "node `result`")], &[save("x", "a.png")])[0].contains("node `result`"));
+    }
+}
