@@ -64,6 +64,8 @@ impl Catalogue {
                 |manifest| Ok::<_, OpenError>((manifest, None)),
             );
             match described {
+                // A folder of plugins may hold what they need, too.
+                Err(OpenError::NotAPlugin { .. }) if !search::promises_a_plugin(path) => {}
                 Err(error) => catalogue.refuse(path, &error.to_string()),
                 Ok((manifest, opened)) => {
                     if let (Some(cache), Some(_)) = (cache.as_mut(), &opened) {

@@ -21,7 +21,8 @@ pub struct SearchPath {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     path: PathBuf,
-    /// Whether libraries that are not ours lie there too, so that only `mgie_*_plugin` is looked at.
+    /// Whether libraries that are not ours lie there too, so that only `mgie_*_plugin` is looked at; elsewhere every
+    /// library is, whatever its name.
     shared: bool,
 }
 
@@ -85,9 +86,19 @@ fn in_folder(place: &Place) -> Vec<PathBuf> {
         .filter(|path| {
             let name = name(path);
             let library = path.extension().is_some_and(|extension| extension == DLL_EXTENSION) && path.is_file();
-            library && name.ends_with(ENDING) && (!place.shared || name.starts_with("mgie_"))
+            library && (!place.shared || is_ours(&name))
         })
         .collect()
+}
+
+/// Whether a library's name says that it is a plugin of ours: `mgie_*_plugin`.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("mgie_") && name.ends_with(ENDING)
+}
+
+/// Whether a library's name promises a plugin, so that it is worth a warning where it is none.
+pub(super) fn promises_a_plugin(path: &Path) -> bool {
+    name(path).ends_with(ENDING)
 }
 
 /// Name of a library without the system's prefix and extension: `mgie_clip_plugin`.
@@ -130,10 +141,13 @@ mod tests {
         let cpu = library(second.path(), "mgie_clip_plugin");
         let cuda = library(second.path(), "mgie_clip_cuda_plugin");
         let bare = library(second.path(), "mgie_bare_plugin");
-        library(second.path(), "mgie_weights");
+        // Where only plugins are expected, any name will do; beside a program, only ours.
+        let other = library(second.path(), "sharpen");
         fs::write(second.path().join("libmgie_text_plugin.d"), "").unwrap();
         let search = SearchPath::default().then(first.path()).then(second.path()).then(first.path()).then("");
-        assert_eq!(search.libraries(), [zoo.clone(), bare, cuda.clone(), cpu.clone()]);
+        assert_eq!(search.libraries(), [zoo.clone(), bare.clone(), cuda.clone(), cpu.clone(), other]);
+        let shared = SearchPath { places: vec![Place { path: second.path().to_owned(), shared: true }] };
+        assert_eq!(shared.libraries(), [bare, cuda.clone(), cpu.clone()]);
         assert!(is_cuda_build_of(&cuda, &cpu) && !is_cuda_build_of(&cpu, &cuda));
         assert_eq!(family_of(&cuda).as_deref(), Some("clip"));
         assert_eq!(SearchPath::default().then(&zoo).libraries(), [zoo]);
