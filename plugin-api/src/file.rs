@@ -44,8 +44,8 @@ pub fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 }
 
 /// Writes `parts`, one after the other, as the file `path`: into a hidden file beside it, renamed when it is complete.
-/// Something at `path` that is no plain file (a pipe, a device) is written to as it is; where `path` is a link, what it
-/// leads to is replaced.
+/// A file that is there keeps its permissions. Something at `path` that is no plain file (a pipe, a device) is written to
+/// as it is; where `path` is a link, what it leads to is replaced.
 ///
 /// # Errors
 /// A failure that names the file or its folder; then nothing is left behind and what was there is untouched.
@@ -59,7 +59,7 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
         Failure::file(path, format!("the file cannot be written ({error})")).remedy(remedy)
     };
     let fill = |file: &mut File| parts.iter().try_for_each(|part| file.write_all(part));
-    match fs::metadata(&target) {
+    let permissions = match fs::metadata(&target) {
         Ok(there) if there.is_dir() => {
             return Err(Failure::file(path, "this is a folder").remedy("name a file in it"));
         }
@@ -72,8 +72,8 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
                 Failure::file(path, "the file is read-only").remedy("name another file, or make this one writable")
             );
         }
-        _ => {}
-    }
+        there => there.ok().map(|there| there.permissions()),
+    };
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
@@ -94,6 +94,10 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
         Failure::file(path, format!("the folder {} cannot be written to ({error})", folder.display()))
             .remedy("name a file elsewhere")
     })?;
+    if let Some(permissions) = permissions {
+        // A file that only its owner may read stays one.
+        beside.as_file().set_permissions(permissions).map_err(unwritten)?;
+    }
     fill(beside.as_file_mut()).map_err(unwritten)?;
     beside.persist(&target).map_err(|error| unwritten(error.error))?;
     Ok(())
@@ -126,6 +130,19 @@ mod tests {
         write_whole(&path, &[b"after"]).unwrap();
         assert_eq!(read_whole(&path, 5).unwrap(), b"after");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_only_its_owner_may_read_stays_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "before").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write_whole(&path, &[b"after"]).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode, fs::read(&path).unwrap().as_slice()), (0o600, &b"after"[..]), "{mode:o}");
     }
 
     #[test]
