@@ -47,7 +47,27 @@ pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T,
     result.unwrap_or_else(|payload| {
         let place = LOCATION.with(|l| l.take());
         let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
-        Err(Failure::fault(format!("panicked{at}: {}", payload_text(payload.as_ref())))
+        let text = payload_text(payload.as_ref());
+        // Never dropped: a payload of the plugin's own type may panic once more, where nothing catches it.
+        std::mem::forget(payload);
+        Err(Failure::fault(format!("panicked{at}: {text}"))
             .remedy("this is a fault in the plugin; report it to whoever made it"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_whose_payload_panics_when_dropped_is_a_failure_too() {
+        struct Payload;
+        impl Drop for Payload {
+            fn drop(&mut self) {
+                panic!("once more");
+            }
+        }
+        let told = guarded::<()>(|| std::panic::panic_any(Payload)).map_err(|failure| failure.to_string());
+        assert!(told.as_ref().is_err_and(|told| told.contains("guard.rs") && told.contains("no message")), "{told:?}");
+    }
 }
