@@ -444,7 +444,9 @@ impl Tensor {
                 if dl.device.device_type != DEVICE_CPU {
                     return Err(Malformed("a strided tensor on a device"));
                 }
-                let mut copy = Vec::with_capacity(bytes);
+                // Where strides are 0, a small allocation may stand for a copy that no memory holds.
+                let mut copy = Vec::new();
+                copy.try_reserve_exact(bytes).map_err(|_| Malformed("a shape too large to copy into C order"))?;
                 let mut index = vec![0usize; ndim];
                 for _ in 0..elements {
                     let at: i64 = index
@@ -552,6 +554,30 @@ mod tests {
         assert!(import(&mut managed).is_err());
         managed.version.major = 2;
         assert!(import(&mut managed).is_err());
+    }
+
+    #[test]
+    fn a_number_spread_over_more_than_all_memory_is_refused() {
+        let mut number = 1f32;
+        let (mut shape, mut strides) = ([1i64 << 58], [0i64]);
+        let mut managed = DlManagedTensor {
+            version: VERSION,
+            manager_ctx: std::ptr::null_mut(),
+            deleter: None,
+            flags: 0,
+            dl_tensor: DlTensor {
+                data: (&raw mut number).cast(),
+                device: DlDevice { device_type: DEVICE_CPU, device_id: 0 },
+                ndim: 1,
+                dtype: DType::F32.to_dlpack(),
+                shape: shape.as_mut_ptr(),
+                strides: strides.as_mut_ptr(),
+                byte_offset: 0,
+            },
+        };
+        // SAFETY: `managed` and what it points to outlive the import, which is refused.
+        let told = Tensor::import(unsafe { AbiTensor::from_raw(&raw mut managed) }).unwrap_err();
+        assert_eq!(told, TensorError::Malformed("a shape too large to copy into C order"));
     }
 
     #[test]
