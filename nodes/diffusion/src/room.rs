@@ -3,6 +3,7 @@
 
 use candle_core::Device;
 use mgie_plugin_api::Failure;
+use mgie_weights::available_bytes;
 
 /// Numbers that one tensor may hold. Kernels count them in 32 bits.
 const MOST_NUMBERS: usize = i32::MAX as usize;
@@ -46,27 +47,6 @@ fn check_against(work: &str, need: Need, available: Option<u64>) -> Result<(), F
 
 fn gigabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e9
-}
-
-/// Bytes that this process can still take: what the system calls available, or what is left of its control group's
-/// limit where that is less. None where the system does not say (Linux does).
-fn available_bytes() -> Option<u64> {
-    let machine = field(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?.checked_mul(1024)?;
-    Some(group_bytes().map_or(machine, |group| group.min(machine)))
-}
-
-fn group_bytes() -> Option<u64> {
-    let read = |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok();
-    let limit: u64 = read("memory.max")?.trim().parse().ok()?;
-    let used: u64 = read("memory.current")?.trim().parse().ok()?;
-    // Pages of files count as used, and are given back when they are needed.
-    let files = field(&read("memory.stat")?, "file ").unwrap_or(0);
-    Some(limit.saturating_sub(used.saturating_sub(files)))
-}
-
-fn field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -38,9 +38,9 @@ pub fn with_parameters(description: NodeDescription, about_dtype: &str) -> NodeD
 /// # Errors
 /// [`WeightsError::Parameter`] for other text, for `cuda` in a build without it, and for a GPU that is not there.
 pub fn device(text: &str) -> Result<Device, WeightsError> {
-    let wrong = |found: String, remedy: &str| WeightsError::Parameter {
+    let wrong_for = |expected: &str, found: String, remedy: &str| WeightsError::Parameter {
         name: "device".into(),
-        expected: "auto, cpu, cuda or cuda:N".into(),
+        expected: expected.into(),
         found,
         remedy: remedy.into(),
     };
@@ -53,18 +53,23 @@ pub fn device(text: &str) -> Result<Device, WeightsError> {
         "cuda" => 0,
         _ => match text.strip_prefix("cuda:").map(str::parse) {
             Some(Ok(ordinal)) => ordinal,
-            _ => return Err(wrong(format!("`{text}`"), "")),
+            _ => {
+                let remedy = "leave it at auto, which takes a GPU where there is one";
+                return Err(wrong_for("auto, cpu, cuda or cuda:N", format!("`{text}`"), remedy));
+            }
         },
     };
     if !cfg!(feature = "cuda") {
-        return Err(wrong(
-            format!("`{text}`, and this plugin was built without CUDA"),
+        return Err(wrong_for(
+            "auto or cpu, as this plugin was built without CUDA",
+            format!("`{text}`"),
             "set it to auto or cpu, or build the plugin with the feature cuda",
         ));
     }
     cuda(ordinal).map_err(|e| {
-        wrong(
-            format!("`{text}`, which cannot be opened: {e}"),
+        wrong_for(
+            "a GPU that can be opened",
+            format!("`{text}`: {e}"),
             "set it to auto or cpu, or to a GPU that nvidia-smi lists",
         )
     })
@@ -88,22 +93,22 @@ fn cuda(ordinal: usize) -> candle_core::Result<Device> {
 /// # Errors
 /// [`WeightsError::Parameter`] for other text, and for bf16 on the CPU where the model has convolutions.
 pub fn dtype(text: &str, device: &Device, layers: Layers) -> Result<DType, WeightsError> {
-    let wrong = |found: &str, remedy: &str| WeightsError::Parameter {
+    let wrong_for = |expected: &str, remedy: &str| WeightsError::Parameter {
         name: "dtype".into(),
-        expected: "auto, f32, f16 or bf16".into(),
-        found: found.into(),
+        expected: expected.into(),
+        found: format!("`{text}`"),
         remedy: remedy.into(),
     };
     match text {
         "auto" if device.is_cpu() => Ok(DType::F32),
         "auto" | "f16" => Ok(DType::F16),
         "f32" => Ok(DType::F32),
-        "bf16" if device.is_cpu() && layers == Layers::Convolutions => Err(wrong(
-            "bf16 on the CPU, where this model's convolutions cannot be computed in it",
+        "bf16" if device.is_cpu() && layers == Layers::Convolutions => Err(wrong_for(
+            "auto, f32 or f16 on the CPU, where this model's convolutions cannot be computed in bf16",
             "use f32 there (f16 works too, slower)",
         )),
         "bf16" => Ok(DType::BF16),
-        _ => Err(wrong(&format!("`{text}`"), "")),
+        _ => Err(wrong_for("auto, f32, f16 or bf16", "leave it at auto")),
     }
 }
 

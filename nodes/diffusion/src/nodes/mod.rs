@@ -9,18 +9,16 @@ pub mod vae_encode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{DType, Device};
-use mgie_plugin_api::{Domain, Failure, NodeDescription, Run};
+use mgie_plugin_api::{Failure, NodeDescription, Run};
 use mgie_weights::device::{self, Layers};
 use mgie_weights::{Overlay, Weights, WeightsError};
 
 /// Adds the parameters `device` and `dtype`.
 fn with_device_and_dtype(description: NodeDescription) -> NodeDescription {
-    let device = Domain::Text { default: "auto".into(), multiline: false };
-    let choices = ["auto", "f32", "f16", "bf16"].map(String::from).to_vec();
-    let dtype = Domain::Choice { default: "auto".into(), choices };
-    description
-        .parameter("device", "Device", device, "auto, cpu, cuda or cuda:N; auto is the first GPU, or else the CPU.")
-        .parameter("dtype", "Type", dtype, "What is computed in; auto is f32 on the CPU and f16 on a GPU.")
+    device::with_parameters(
+        description,
+        "What is computed in; auto is f32 on the CPU and f16 on a GPU. bf16 needs a GPU.",
+    )
 }
 
 /// Reads the parameters `device` and `dtype`, and says where the node runs.
