@@ -3,8 +3,10 @@
 
 use serde_json::Value;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A folder with the binary alone in it, and the user's folders out of the way.
@@ -34,12 +36,25 @@ impl Bare {
     }
 
     fn run(&self, args: &[&str]) -> (Option<i32>, String, String) {
-        let Output { status, stdout, stderr } = self.command().args(args).output().unwrap();
+        let mut command = self.command();
+        let child = started(command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
         (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
     }
 
     fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).unwrap();
+    }
+}
+
+/// Starts a copy of the program that was just made. Another test that starts its own at that moment holds the copy open
+/// for writing for as long as it takes, and the system runs no such file.
+fn started(command: &mut Command) -> Child {
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::sleep(Duration::from_millis(5)),
+            spawned => return spawned.unwrap(),
+        }
     }
 }
 
@@ -115,7 +130,7 @@ fn hundreds_of_problems_are_cut_short() {
 #[test]
 fn a_reader_that_has_had_enough_is_success() {
     let bare = Bare::new();
-    let mut child = bare.command().args(["check", "--schema"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = started(bare.command().args(["check", "--schema"]).stdout(Stdio::piped()));
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
@@ -126,7 +141,7 @@ fn a_reader_that_has_had_enough_makes_no_success_of_a_failure() {
     bare.write("g.json", r#"{ "mgie": 1, "nodes": { "a": { "type": "x.y" } } }"#);
     for args in [["check", "g.json", "--json"], ["run", "g.json", "--json"]] {
         let mut command = bare.command();
-        let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = started(command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()));
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -174,7 +189,9 @@ fn models_says_where_it_looked_and_what_the_environment_names() {
     let (_, said, _) = bare.run(&["models"]);
     assert!(said.contains("there is no models folder") && said.contains("share/mgie/small"), "{said}");
     fs::create_dir(bare.folder.path().join("weights")).unwrap();
-    let output = bare.command().args(["models", "--json"]).env("MGIE_MODELS", "weights").output().unwrap();
+    let mut command = bare.command();
+    let output = started(command.args(["models", "--json"]).env("MGIE_MODELS", "weights").stdout(Stdio::piped()));
+    let output = output.wait_with_output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["origin"], "environment");
     assert!(report["folder"].as_str().unwrap().ends_with("weights"));
