@@ -10,4 +10,3 @@ pub mod models;
 pub mod plugins;
 pub mod spelling;
 pub mod validate;
-pub mod writable;

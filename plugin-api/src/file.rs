@@ -50,7 +50,6 @@ pub fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 /// # Errors
 /// A failure that names the file or its folder; then nothing is left behind and what was there is untouched.
 pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let unwritten = |error: io::Error| {
         let remedy = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room, or name a file on another disk",
@@ -59,22 +58,61 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
         Failure::file(path, format!("the file cannot be written ({error})")).remedy(remedy)
     };
     let fill = |file: &mut File| parts.iter().try_for_each(|part| file.write_all(part));
-    let permissions = match fs::metadata(&target) {
-        Ok(there) if there.is_dir() => {
-            return Err(Failure::file(path, "this is a folder").remedy("name a file in it"));
+    match Target::of(path)? {
+        Target::Device(device) => {
+            let mut device = File::options().write(true).open(device).map_err(unwritten)?;
+            fill(&mut device).map_err(unwritten)
         }
-        Ok(there) if !there.is_file() => {
-            let mut device = File::options().write(true).open(&target).map_err(unwritten)?;
-            return fill(&mut device).map_err(unwritten);
+        Target::File { file, permissions } => {
+            let mut beside = beside(path, &file)?;
+            if let Some(permissions) = permissions {
+                // A file that only its owner may read stays one.
+                beside.as_file().set_permissions(permissions).map_err(unwritten)?;
+            }
+            fill(beside.as_file_mut()).map_err(unwritten)?;
+            beside.persist(&file).map_err(|error| unwritten(error.error))?;
+            Ok(())
         }
-        Ok(there) if there.permissions().readonly() => {
-            return Err(
-                Failure::file(path, "the file is read-only").remedy("name another file, or make this one writable")
-            );
+    }
+}
+
+/// Whether [`write_whole`] could write the file `path`, found out by making (and removing) a hidden file beside it: asked
+/// before anything runs, so that nobody waits an hour for a result that has no place.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn check_writable(path: &Path) -> Result<(), Failure> {
+    match Target::of(path)? {
+        Target::Device(_) => Ok(()),
+        Target::File { file, .. } => beside(path, &file).map(drop),
+    }
+}
+
+/// What a path that is to be written leads to.
+enum Target {
+    /// A pipe or a device, written to as it is.
+    Device(PathBuf),
+    /// A plain file, or none yet; the permissions of the one that is there.
+    File { file: PathBuf, permissions: Option<fs::Permissions> },
+}
+
+impl Target {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match fs::metadata(&file) {
+            Ok(there) if there.is_dir() => Err(Failure::file(path, "this is a folder").remedy("name a file in it")),
+            Ok(there) if !there.is_file() => Ok(Self::Device(file)),
+            Ok(there) if there.permissions().readonly() => {
+                Err(Failure::file(path, "the file is read-only").remedy("name another file, or make this one writable"))
+            }
+            there => Ok(Self::File { file, permissions: there.ok().map(|there| there.permissions()) }),
         }
-        there => there.ok().map(|there| there.permissions()),
-    };
-    let folder = match target.parent() {
+    }
+}
+
+/// A hidden file in the folder of `file`, removed unless it is renamed; `path` is what a failure names.
+fn beside(path: &Path, file: &Path) -> Result<tempfile::NamedTempFile, Failure> {
+    let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     };
@@ -90,17 +128,12 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
         // The default is readable by nobody else; a result is an ordinary file, as the user's umask has it.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut beside = builder.tempfile_in(&folder).map_err(|error| {
-        Failure::file(path, format!("the folder {} cannot be written to ({error})", folder.display()))
+    builder.tempfile_in(&folder).map_err(|error| {
+        // The kind alone: the whole error tells the hidden file's name, which says nothing to anybody.
+        let reason = error.kind();
+        Failure::file(path, format!("the folder {} cannot be written to ({reason})", folder.display()))
             .remedy("name a file elsewhere")
-    })?;
-    if let Some(permissions) = permissions {
-        // A file that only its owner may read stays one.
-        beside.as_file().set_permissions(permissions).map_err(unwritten)?;
-    }
-    fill(beside.as_file_mut()).map_err(unwritten)?;
-    beside.persist(&target).map_err(|error| unwritten(error.error))?;
-    Ok(())
+    })
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
@@ -160,20 +193,29 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_told_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(told(write_whole(folder.path(), &[b"x"]), folder.path()).contains("this is a folder"));
+        // What writing would say is said when it is asked before.
+        let refused = |path: &Path| {
+            let said = told(write_whole(path, &[b"x"]), path);
+            assert_eq!(told(check_writable(path), path), said);
+            said
+        };
+        assert!(refused(folder.path()).contains("this is a folder"));
         let path = folder.path().join("none/a.txt");
-        assert!(told(write_whole(&path, &[b"x"]), &path).contains("none is not there; make it first"));
+        assert!(refused(&path).contains("none is not there; make it first"));
         let path = folder.path().join("a.txt");
+        check_writable(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the check leaves nothing");
         fs::write(&path, "before").unwrap();
+        check_writable(&path).unwrap();
         let mut permissions = fs::metadata(&path).unwrap().permissions();
         permissions.set_readonly(true);
         fs::set_permissions(&path, permissions).unwrap();
-        assert!(told(write_whole(&path, &[b"x"]), &path).contains("read-only"));
+        assert!(refused(&path).contains("read-only"));
         assert_eq!(fs::read(&path).unwrap(), b"before");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         if cfg!(target_os = "linux") {
             let path = Path::new("/proc/a.txt");
-            assert!(told(write_whole(path, &[b"x"]), path).contains("folder /proc cannot be written to"));
+            assert!(refused(path).contains("folder /proc cannot be written to"));
         }
     }
 }

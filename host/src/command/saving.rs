@@ -6,7 +6,6 @@ use super::stop::Stop;
 use super::tensor_file;
 use mgie_host::document::Document;
 use mgie_host::engine::{Carried, Engine, RunOptions, Silent};
-use mgie_host::writable::check_writable;
 use mgie_plugin_api::description::Domain;
 use mgie_plugin_api::{DType, Value, file, kind};
 use serde_json::json;
@@ -61,7 +60,7 @@ pub fn check(saves: &[Save], document: &Document, engine: &Engine) -> Vec<String
 fn check_one(save: &Save, document: &Document, engine: &Engine) -> Result<(), String> {
     let Destination::File(path) = &save.to else { return Ok(()) };
     let named = |reason: String| format!("--save {}.{}={}: {reason}", save.node, save.output, path.display());
-    check_writable(path).map_err(named)?;
+    file::check_writable(path).map_err(|failure| named(format!("{}; {}", failure.message, failure.remedy)))?;
     // What is not in the graph is told by the run itself.
     let node = document.nodes.get(&save.node).and_then(|node| engine.catalogue().node_type(&node.node_type));
     let socket = node.as_ref().and_then(|node| node.description.outputs.iter().find(|socket| socket.id == save.output));

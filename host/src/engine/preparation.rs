@@ -7,8 +7,8 @@ use super::weights::WeightsUse;
 use crate::models::Models;
 use crate::plugins::NodeType;
 use crate::validate::{Place, Problem, canonical};
-use crate::writable::check_writable;
 use mgie_plugin_api::description::Domain;
+use mgie_plugin_api::file::check_writable;
 use serde_json::Map;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -80,10 +80,10 @@ impl<'r> Preparation<'r> {
                 }
                 Domain::SaveFile { .. } => {
                     let path = absolute(&self.options.folder, &text);
-                    if let Err(reason) = check_writable(&path) {
+                    if let Err(failure) = check_writable(&path) {
                         let expected = format!("a file that can be written: {}", path.display());
-                        let (found, remedy) = reason.split_once("; ").unwrap_or((&reason, ""));
-                        self.problems.push(Problem::error(node, place(), expected).found(found).remedy(remedy));
+                        let problem = Problem::error(node, place(), expected);
+                        self.problems.push(problem.found(&failure.message).remedy(&failure.remedy));
                     }
                     if let Some(other) = self.written.insert(path.clone(), node.to_owned()) {
                         self.problems.push(
