@@ -282,3 +282,14 @@ fn models_that_are_not_there_are_named_and_a_missing_folder_is_named_once() {
         )
     );
 }
+
+#[test]
+fn a_field_that_is_nearly_one_of_ours_is_kept_with_a_warning() {
+    let document = graph(json!({
+        "slip": { "type": "test.number", "param": { "value": 7 } },
+        "own": { "type": "test.number", "org.example.note": "mine" },
+    }));
+    let found = problems(&document);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("node `slip`, field `param`") && found[0].ends_with("did you mean `params`?"));
+}

@@ -18,6 +18,7 @@ pub use png_text::KEYWORD as PNG_KEYWORD;
 pub use schema::json_schema;
 pub(crate) use shape::describe;
 
+use crate::spelling;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -82,6 +83,12 @@ impl Node {
     #[must_use]
     pub fn new(node_type: impl Into<String>) -> Self {
         Self { node_type: node_type.into(), ..Self::default() }
+    }
+
+    /// Fields that this program gives no meaning, which are kept; and of each the one that was probably meant.
+    pub fn misspelt_fields(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let unknown = self.layout.keys().filter(|key| !save::NODE_KEYS.contains(&key.as_str()));
+        unknown.filter_map(|key| Some((key.as_str(), spelling::nearest(key, save::NODE_KEYS)?)))
     }
 }
 

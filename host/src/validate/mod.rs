@@ -27,6 +27,11 @@ pub fn validate(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
     let mut types: HashMap<&str, Arc<NodeType>> = HashMap::new();
     for (name, node) in &document.nodes {
         check_name(name, &mut problems);
+        problems.extend(node.misspelt_fields().map(|(field, meant)| {
+            Problem::warning(name, Place::Field(field.to_owned()), "`type`, `params` or `inputs`")
+                .found("a field without meaning, which is kept")
+                .remedy(format!("did you mean `{meant}`?"))
+        }));
         match catalogue.node_type(&node.node_type) {
             Some(found) => {
                 types.insert(name, found);

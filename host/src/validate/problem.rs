@@ -27,6 +27,8 @@ pub enum Place {
     Input(String),
     /// The output socket of that name.
     Output(String),
+    /// The field of that name in the graph file.
+    Field(String),
     /// The wires that lead through the node.
     Wires,
 }
@@ -101,6 +103,7 @@ impl fmt::Display for Problem {
             Place::Parameter(name) => write!(f, ", parameter `{name}`")?,
             Place::Input(name) => write!(f, ", input `{name}`")?,
             Place::Output(name) => write!(f, ", output `{name}`")?,
+            Place::Field(name) => write!(f, ", field `{}`", name.escape_debug())?,
             Place::Wires => {}
         }
         write!(f, ": expected {}", self.expected)?;
