@@ -178,7 +178,10 @@ fn a_device_or_dtype_that_cannot_be_had_is_named() {
         let picture = picture([8, 8, 1], &[0.0; 64]);
         failure("diffusion.vae_encode", parameters, &[("image", &picture)])
     };
-    assert_says(&with(json!({ "device": "cpu", "dtype": "bf16" })), &["parameter `dtype`", "on the CPU", "`bf16`", "use f32"]);
+    assert_says(
+        &with(json!({ "device": "cpu", "dtype": "bf16" })),
+        &["parameter `dtype`", "on the CPU", "`bf16`", "use f32"],
+    );
     assert_says(&with(json!({ "device": "gpu" })), &["parameter `device`", "gpu"]);
     assert_says(&with(json!({ "model": "/nowhere" })), &["/nowhere"]);
 }
