@@ -2,7 +2,7 @@
 
 20 Euler ancestral steps, torch's CPU generator. Visual tokens come from mllm.safetensors. Each run is made twice: in f32,
 as users run it, and in f64 with the same noise, which says what the f32 arithmetic of PyTorch itself is worth: twenty
-steps of guidance amplify the rounding of its group norms to as much as 1.4e-4 of the latents.
+steps of guidance amplify its rounding to as much as 1.4e-4 of the latents.
 """
 
 from contextlib import contextmanager
