@@ -131,37 +131,26 @@ impl Target for f32 {
     }
 }
 
-impl Target for f16 {
-    const STORED: StoredType = StoredType::F16;
+macro_rules! half_target {
+    ($($half:ident => $stored:ident),*) => { $(
+        impl Target for $half {
+            const STORED: StoredType = StoredType::$stored;
 
-    fn copy(bytes: &[u8], to: &mut [Self]) {
-        each(bytes, to, Self::from_le_bytes);
-    }
+            fn copy(bytes: &[u8], to: &mut [Self]) {
+                each(bytes, to, Self::from_le_bytes);
+            }
 
-    fn round(from: &[f32], to: &mut [Self]) {
-        to.convert_from_f32_slice(from);
-    }
+            fn round(from: &[f32], to: &mut [Self]) {
+                to.convert_from_f32_slice(from);
+            }
 
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
+            fn is_finite(self) -> bool {
+                self.is_finite()
+            }
+        }
+    )* };
 }
-
-impl Target for bf16 {
-    const STORED: StoredType = StoredType::BF16;
-
-    fn copy(bytes: &[u8], to: &mut [Self]) {
-        each(bytes, to, Self::from_le_bytes);
-    }
-
-    fn round(from: &[f32], to: &mut [Self]) {
-        to.convert_from_f32_slice(from);
-    }
-
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
-}
+half_target!(f16 => F16, bf16 => BF16);
 
 /// Converts little-endian elements into `out`, which has as many.
 fn floats<T: Target>(bytes: &[u8], from: StoredType, mut out: Vec<T>) -> Result<Vec<T>, ReadError> {
