@@ -1,0 +1,1 @@
+//! The procedural world of pictures and edits.
