@@ -6,7 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PHOTOS = ROOT / "graphs" / "photos"
-SMALL = ROOT / "graphs" / "small"
+SMALL = ROOT / "tests" / "miniature"
 GOLDENS = ROOT / "tests" / "goldens"
 
 LLAVA = SMALL / "LLaVA-7B-v1"

@@ -1,4 +1,4 @@
-//! What the tests of this folder share: where the built binary, its plugins, the goldens and the built-in model lie, and
+//! What the tests of this folder share: where the built binary, its plugins, the goldens and the miniature lie, and
 //! how to run the real `mgie` in a fresh folder.
 
 use std::path::{Path, PathBuf};
@@ -21,8 +21,13 @@ pub fn golden(name: &str) -> PathBuf {
     repository().join("tests/goldens").join(name)
 }
 
-/// The real `mgie`, with the plugins beside it and the user's own settings out of the way; `home` stands in for the
-/// user's folders.
+/// The models that the goldens were recorded with.
+pub fn miniature() -> PathBuf {
+    repository().join("tests/miniature")
+}
+
+/// The real `mgie`, with the plugins beside it, the user's own settings out of the way and the miniature as its models;
+/// `home` stands in for the user's folders.
 ///
 /// # Panics
 /// Where the binary is not built.
@@ -34,9 +39,10 @@ pub fn mgie(home: &Path) -> Command {
         binary.display()
     );
     let mut command = Command::new(binary);
-    for name in ["MGIE_MODELS", "MGIE_PLUGIN_PATH", "MGIE_LOG"] {
+    for name in ["MGIE_PLUGIN_PATH", "MGIE_LOG"] {
         command.env_remove(name);
     }
+    command.env("MGIE_MODELS", miniature());
     command.env("HOME", home).env("XDG_DATA_HOME", home.join("data")).env("XDG_CACHE_HOME", home.join("cache"));
     command.current_dir(home);
     command

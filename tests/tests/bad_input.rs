@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use mgie_tests::{mgie, repository, stderr};
+use mgie_tests::{mgie, miniature, repository, stderr};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -61,10 +61,10 @@ impl Place {
         self.run(&["run", "graph.json"])
     }
 
-    /// The built-in models in a folder of their own, to be spoilt.
+    /// The miniature in a folder of its own, to be spoilt.
     fn models(&self) -> PathBuf {
         let to = self.path("models");
-        copy_folder(&repository().join("graphs/small"), &to);
+        copy_folder(&miniature(), &to);
         to
     }
 

@@ -22,7 +22,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn an_edit_writes_the_picture_and_says_which_model_made_it() {
+fn an_edit_writes_the_picture_and_says_where() {
     let folder = tempfile::tempdir().unwrap();
     let output = mgie(folder.path())
         .args(["edit", &photo(), "make the sky stormy", "-o", "out.png", "--steps", "2"])
@@ -30,8 +30,19 @@ fn an_edit_writes_the_picture_and_says_which_model_made_it() {
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let said = stderr(&output);
-    assert!(said.contains("built-in") && said.contains("out.png"), "found: {said}");
+    assert!(said.contains("out.png") && !said.contains("built-in"), "found: {said}");
     assert_eq!(files(folder.path()), ["out.png"]);
+}
+
+#[test]
+fn where_no_models_are_named_it_says_that_the_built_in_ones_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = mgie(folder.path())
+        .env_remove("MGIE_MODELS")
+        .args(["edit", &photo(), "make the sky stormy", "-o", "out.png", "--steps", "2"])
+        .output()
+        .unwrap();
+    assert!(stderr(&output).contains("built-in"), "found: {}", stderr(&output));
 }
 
 #[test]

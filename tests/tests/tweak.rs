@@ -7,7 +7,7 @@ use mgie_host::document::Document;
 use mgie_host::engine::{Budgets, Engine, Outcome, RunOptions, RunReport, Silent, Targets};
 use mgie_host::models::Models;
 use mgie_host::plugins::{Catalogue, SearchPath};
-use mgie_tests::{build_folder, repository};
+use mgie_tests::{build_folder, miniature, repository};
 use std::sync::Arc;
 
 struct Session {
@@ -24,7 +24,7 @@ impl Session {
         let result = folder.join("edited.png").display().to_string();
         document.nodes.get_mut("result").unwrap().params.insert("path".into(), result.into());
         let graphs = repository().join("graphs");
-        let models = Models::find(Some(&graphs.join("small")), None);
+        let models = Models::find(Some(&miniature()), None);
         let mut session = Self {
             engine: Engine::new(Arc::new(catalogue), Budgets::default()),
             document,

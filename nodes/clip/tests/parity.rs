@@ -26,7 +26,7 @@ fn root() -> PathBuf {
 }
 
 fn clip() -> PathBuf {
-    root().join("graphs/small/clip-vit-large-patch14")
+    root().join("tests/miniature/clip-vit-large-patch14")
 }
 
 fn goldens(file: &str) -> Weights<'static> {
@@ -150,13 +150,13 @@ fn a_layer_that_the_model_lacks_is_refused_with_the_range() {
 
 #[test]
 fn a_folder_without_a_vision_tower_says_what_it_lacks() {
-    let failure = encode_image(&root().join("graphs/small/instruct-pix2pix/text_encoder"), -2, on_wire("small"));
+    let failure = encode_image(&root().join("tests/miniature/instruct-pix2pix/text_encoder"), -2, on_wire("small"));
     let failure = failure.unwrap_err();
     assert!(failure.to_string().contains("vision_model.embeddings"), "{failure}");
 }
 
 fn encode_text(text: &str) -> Outputs {
-    let pix2pix = root().join("graphs/small/instruct-pix2pix");
+    let pix2pix = root().join("tests/miniature/instruct-pix2pix");
     let parameters = json!({
         "model": pix2pix.join("text_encoder"), "tokenizer": pix2pix.join("tokenizer"), "device": "cpu", "dtype": "f32"
     });

@@ -22,7 +22,7 @@ fn root() -> PathBuf {
 }
 
 fn mllm() -> PathBuf {
-    root().join("graphs/small/mgie_7b/mllm.pt")
+    root().join("tests/miniature/mgie_7b/mllm.pt")
 }
 
 fn golden(file: &str, name: &str) -> Tensor {
@@ -115,7 +115,7 @@ fn visual_tokens_of_another_model_are_refused_by_socket_and_width() {
 
 #[test]
 fn a_file_without_an_edit_head_says_which_tensor_it_lacks() {
-    let unet = root().join("graphs/small/mgie_7b/unet.pt");
+    let unet = root().join("tests/miniature/mgie_7b/unet.pt");
     let failure = project(unet.to_str().unwrap(), &golden("mllm", "plain.visual_tokens")).unwrap_err();
     assert!(failure.to_string().contains("edit_head.llm2hid.weight"), "{failure}");
 }

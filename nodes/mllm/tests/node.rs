@@ -49,7 +49,7 @@ impl Extensible for Host {
 }
 
 fn small() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../graphs/small").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/miniature").canonicalize().unwrap()
 }
 
 fn parameters() -> Json {

@@ -32,7 +32,7 @@ fn root() -> PathBuf {
 }
 
 fn load(dtype: DType) -> Llava {
-    let small = root().join("graphs/small");
+    let small = root().join("tests/miniature");
     let mllm = small.join("mgie_7b/mllm.pt");
     Llava::load(&small.join("LLaVA-7B-v1"), Some(&mllm), dtype, &Device::Cpu, &Alone).unwrap().0
 }
@@ -179,7 +179,7 @@ fn features_of_another_width_are_refused() {
 
 #[test]
 fn a_base_without_visual_tokens_says_that_mllm_pt_is_missing() {
-    let folder = root().join("graphs/small/LLaVA-7B-v1");
+    let folder = root().join("tests/miniature/LLaVA-7B-v1");
     let error = Llava::load(&folder, None, DType::F32, &Device::Cpu, &Alone).err().unwrap().to_string();
     assert!(error.contains("603 rows") && error.contains("611 tokens") && error.contains("mllm.pt"), "{error}");
 }

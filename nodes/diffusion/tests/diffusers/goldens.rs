@@ -12,7 +12,7 @@ pub fn repository(path: &str) -> PathBuf {
 
 /// A folder of the miniature model.
 pub fn model(path: &str) -> PathBuf {
-    repository("graphs/small").join(path)
+    repository("tests/miniature").join(path)
 }
 
 /// One file of recorded tensors.

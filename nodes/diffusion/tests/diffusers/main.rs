@@ -1,5 +1,5 @@
 //! What this crate computes, beside what PyTorch and diffusers compute: every number here was recorded by the reference
-//! classes on the miniature model in `graphs/small` (see `tests/reference`). And what bad input gets.
+//! classes on the miniature model in `tests/miniature` (see `tests/reference`). And what bad input gets.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod edit;

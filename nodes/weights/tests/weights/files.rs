@@ -217,7 +217,7 @@ fn every_checkpoint_of_the_miniature_opens_and_reads_whole() {
         ("instruct-pix2pix/text_encoder", "text_model.embeddings.position_embedding.weight"),
     ];
     for (path, name) in folders {
-        let weights = open(&repository("graphs/small").join(path));
+        let weights = open(&repository("tests/miniature").join(path));
         assert!(weights.contains(name), "{path} lacks {name}");
         for name in weights.names() {
             weights.get_any(&name).unwrap();
@@ -229,8 +229,8 @@ fn every_checkpoint_of_the_miniature_opens_and_reads_whole() {
 #[test]
 fn a_torch_file_and_the_safetensors_file_of_the_same_model_agree() {
     // Both UNets of the miniature have the same names and shapes; their weights differ.
-    let pickled = Checkpoint::open(repository("graphs/small/mgie_7b/unet.pt")).unwrap();
-    let safe = Checkpoint::open(repository("graphs/small/instruct-pix2pix/unet")).unwrap();
+    let pickled = Checkpoint::open(repository("tests/miniature/mgie_7b/unet.pt")).unwrap();
+    let safe = Checkpoint::open(repository("tests/miniature/instruct-pix2pix/unet")).unwrap();
     assert_eq!(names(&pickled), names(&safe));
     for name in pickled.names() {
         assert_eq!(pickled.get(name).unwrap().shape(), safe.get(name).unwrap().shape(), "{name}");

@@ -18,7 +18,7 @@ fn ids(value: &Value) -> Vec<u32> {
 
 /// LLaVA's tokenizer with `[IMG0]`…`[IMG7]` added, as MGIE adds them.
 fn llava() -> LlamaTokenizer {
-    let mut tokenizer = LlamaTokenizer::open(&repository("graphs/small/LLaVA-7B-v1")).unwrap();
+    let mut tokenizer = LlamaTokenizer::open(&repository("tests/miniature/LLaVA-7B-v1")).unwrap();
     let added: Vec<String> = (0..8).map(|i| format!("[IMG{i}]")).collect();
     tokenizer.add_tokens(&added.iter().map(String::as_str).collect::<Vec<_>>());
     tokenizer
@@ -54,7 +54,7 @@ fn llama_text_equals_that_of_the_slow_tokenizer_of_2023() {
 
 #[test]
 fn clip_ids_equal_those_of_the_slow_tokenizer() {
-    let folder = repository("graphs/small/instruct-pix2pix/tokenizer");
+    let folder = repository("tests/miniature/instruct-pix2pix/tokenizer");
     let tokenizer = ClipTokenizer::open(&folder).unwrap();
     for case in golden("clip_tokenizer.json")["strings"].as_array().unwrap() {
         let text = case["text"].as_str().unwrap();
@@ -64,7 +64,7 @@ fn clip_ids_equal_those_of_the_slow_tokenizer() {
 
 #[test]
 fn clip_texts_are_padded_and_cut_to_77_with_the_end_token_last() {
-    let tokenizer = ClipTokenizer::open(&repository("graphs/small/instruct-pix2pix/tokenizer")).unwrap();
+    let tokenizer = ClipTokenizer::open(&repository("tests/miniature/instruct-pix2pix/tokenizer")).unwrap();
     let (short, used) = tokenizer.encode_padded("a red car").unwrap();
     assert_eq!(short.len(), 77);
     assert_eq!(short[..used], tokenizer.encode("a red car").unwrap());
@@ -76,7 +76,7 @@ fn clip_texts_are_padded_and_cut_to_77_with_the_end_token_last() {
 
 #[test]
 fn long_instructions_take_a_moment_not_a_minute() {
-    let clip = ClipTokenizer::open(&repository("graphs/small/instruct-pix2pix/tokenizer")).unwrap();
+    let clip = ClipTokenizer::open(&repository("tests/miniature/instruct-pix2pix/tokenizer")).unwrap();
     let llama = llava();
     let start = std::time::Instant::now();
     for text in ["a".repeat(10_000), "the sky ".repeat(1_250), "😀".repeat(10_000), "[IMG0".repeat(2_000)] {
@@ -88,7 +88,7 @@ fn long_instructions_take_a_moment_not_a_minute() {
 
 #[test]
 fn a_folder_is_opened_by_what_it_holds() {
-    let small = |name: &str| open(&repository("graphs/small").join(name));
+    let small = |name: &str| open(&repository("tests/miniature").join(name));
     assert_eq!(small("LLaVA-7B-v1").unwrap().token_to_id("<im_start>"), Some(601));
     assert!(small("instruct-pix2pix/tokenizer").unwrap().token_to_id("<|endoftext|>").is_some());
     let error = small("instruct-pix2pix/vae").err().unwrap().to_string();
@@ -100,7 +100,7 @@ fn a_folder_is_opened_by_what_it_holds() {
 fn damaged_tokenizer_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let model = fs::read(repository("graphs/small/LLaVA-7B-v1/tokenizer.model")).unwrap();
+    let model = fs::read(repository("tests/miniature/LLaVA-7B-v1/tokenizer.model")).unwrap();
     let error = || open(folder.path()).err().unwrap().to_string();
     fs::write(file("tokenizer.model"), &model[..model.len() / 2]).unwrap();
     assert!(error().contains("tokenizer.model"), "{}", error());
@@ -122,7 +122,7 @@ fn damaged_tokenizer_files_are_named() {
 #[test]
 fn every_cut_and_change_of_a_model_file_is_an_error_or_a_tokenizer() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = fs::read(repository("graphs/small/LLaVA-7B-v1/tokenizer.model")).unwrap();
+    let whole = fs::read(repository("tests/miniature/LLaVA-7B-v1/tokenizer.model")).unwrap();
     for at in (0..whole.len()).step_by(37) {
         let mut changed = whole.clone();
         changed[at] ^= 0x55;
