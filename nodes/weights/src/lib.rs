@@ -34,4 +34,4 @@ pub use error::{Found, UnfitTensor, WeightsError};
 pub use overlay::{Overlay, Rename};
 pub use room::available_bytes;
 pub use tokenizer::TextTokenizer;
-pub use weights::{Watch, Weights};
+pub use weights::{LiveTensors, Watch, Weights};

@@ -34,6 +34,23 @@ impl Watch for mgie_plugin_api::Run {
     }
 }
 
+/// Tensors that live in memory instead of in files: what a trainer changes. Model code that is built from them computes
+/// with the very tensors, so that gradients reach them.
+pub trait LiveTensors: Sync {
+    /// The tensor `name`, on the device of the weights; `None` where there is none. A model may ask for one of a shape that
+    /// is not there yet: then a trainer may make it.
+    ///
+    /// # Errors
+    /// No memory, a device that fails.
+    fn get(&self, name: &str, shape: Option<&Shape>) -> Result<Option<Tensor>>;
+
+    /// Its shape, if it is there.
+    fn shape(&self, name: &str) -> Option<Vec<usize>>;
+
+    /// The names of all that are there.
+    fn names(&self) -> Vec<String>;
+}
+
 /// Tensors by name, on a device in a dtype, below a prefix.
 ///
 /// Model code asks for tensors and uses `?` as usual; [`Weights::load`] runs it and turns everything that was missing
@@ -63,6 +80,8 @@ pub struct Weights<'a> {
 
 struct Shared<'a> {
     overlay: Overlay,
+    /// Tensors in memory, which lie over those of the files.
+    live: Option<&'a dyn LiveTensors>,
     device: Device,
     /// Main memory, where the device computes there: what does not fit is refused, since taking it would end the
     /// process. Another device says so itself.
@@ -87,7 +106,7 @@ struct Problems {
 impl Weights<'static> {
     /// All of an overlay, on `device`, in `dtype` unless asked otherwise tensor by tensor.
     pub fn new(overlay: impl Into<Overlay>, dtype: DType, device: &Device) -> Self {
-        Self::shared(overlay.into(), dtype, device, None)
+        Self::shared(overlay.into(), None, dtype, device, None)
     }
 
     /// All of one file or folder.
@@ -102,15 +121,27 @@ impl Weights<'static> {
 impl<'a> Weights<'a> {
     /// As [`Weights::new`], with someone who may cancel and who sees progress.
     pub fn watched(overlay: impl Into<Overlay>, dtype: DType, device: &Device, watch: &'a dyn Watch) -> Self {
-        Self::shared(overlay.into(), dtype, device, Some(watch))
+        Self::shared(overlay.into(), None, dtype, device, Some(watch))
     }
 
-    fn shared(overlay: Overlay, dtype: DType, device: &Device, watch: Option<&'a dyn Watch>) -> Self {
+    /// Tensors in memory, handed out as they are, or cast where another dtype is asked for.
+    pub fn live(tensors: &'a dyn LiveTensors, dtype: DType, device: &Device) -> Self {
+        Self::shared(Overlay::new(), Some(tensors), dtype, device, None)
+    }
+
+    fn shared(
+        overlay: Overlay,
+        live: Option<&'a dyn LiveTensors>,
+        dtype: DType,
+        device: &Device,
+        watch: Option<&'a dyn Watch>,
+    ) -> Self {
         let sizes = overlay.names().filter_map(|name| overlay.get(name));
         let stored = sizes.map(|tensor| tensor.bytes().len() as u64).sum();
         Self {
             shared: Arc::new(Shared {
                 overlay,
+                live,
                 device: device.clone(),
                 room: device.is_cpu().then(|| Room::of(available_bytes)),
                 watch,
@@ -180,7 +211,8 @@ impl<'a> Weights<'a> {
 
     /// The shape of a tensor as stored, if it is there.
     pub fn get_shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.stored(name).map(|tensor| tensor.shape().to_vec())
+        let live = self.shared.live.and_then(|live| live.shape(&self.full_name(name)));
+        live.or_else(|| self.stored(name).map(|tensor| tensor.shape().to_vec()))
     }
 
     /// The shape of a tensor that must be there and have `RANK` dimensions: how a model without a config file learns
@@ -189,10 +221,11 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// A missing tensor or one of another rank, as an error that ends the loading: nothing can be built without it.
     pub fn sizes<const RANK: usize>(&self, name: &str) -> Result<[usize; RANK]> {
-        let stored = self.stored(name);
-        if let Some(sizes) = stored.and_then(|t| <[usize; RANK]>::try_from(t.shape()).ok()) {
+        let shape = self.get_shape(name);
+        if let Some(sizes) = shape.and_then(|shape| <[usize; RANK]>::try_from(shape).ok()) {
             return Ok(sizes);
         }
+        let stored = self.stored(name);
         let name = self.full_name(name);
         let found = match stored {
             None => Found::Nothing,
@@ -209,7 +242,7 @@ impl<'a> Weights<'a> {
 
     /// Whether the files hold a tensor of this name.
     pub fn contains(&self, name: &str) -> bool {
-        self.stored(name).is_some()
+        self.get_shape(name).is_some()
     }
 
     /// The names below the prefix, without it, in no particular order.
@@ -221,7 +254,9 @@ impl<'a> Weights<'a> {
             let rest = name.strip_prefix(&self.prefix)?.strip_prefix('.')?;
             Some(rest.to_string())
         };
-        self.shared.overlay.names().filter_map(below).collect()
+        let live = self.shared.live.map(LiveTensors::names).unwrap_or_default();
+        let stored = self.shared.overlay.names();
+        stored.chain(live.iter().map(String::as_str)).filter_map(below).collect()
     }
 
     /// The stored tensor of this name, unconverted.
@@ -326,6 +361,14 @@ impl<'a> Weights<'a> {
     fn tensor(&self, expected: Option<Shape>, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         if self.shared.watch.is_some_and(|watch| watch.cancelled()) {
             return Err(self.fail(WeightsError::Cancelled));
+        }
+        if let Some(tensor) = self.shared.live.map(|live| live.get(name, expected.as_ref())).transpose()?.flatten() {
+            if let Some(shape) = expected.as_ref().filter(|shape| shape.dims() != tensor.dims()) {
+                let problem = format!("has shape {:?} in memory", tensor.dims());
+                let found = Found::Value { file: std::path::PathBuf::new(), problem };
+                return self.unfit(name, Some(shape), found, dtype, device);
+            }
+            return tensor.to_dtype(dtype);
         }
         let Some(stored) = self.shared.overlay.get(name) else {
             return self.unfit(name, expected.as_ref(), Found::Nothing, dtype, device);
