@@ -2,7 +2,7 @@
 //! models' image processors.
 //!
 //! Reading order: [`picture`] (a picture in memory), [`resample`] (Pillow's numbers) and [`fit`], [`decode`] and
-//! [`encode`] (files), then one module a node.
+//! [`encode`] (files), [`lettering`] (drawing), then one module a node.
 
 mod alpha;
 pub mod blur;
@@ -13,6 +13,7 @@ pub mod decode;
 pub mod encode;
 pub mod fit;
 mod jpeg_end;
+pub mod lettering;
 mod load;
 pub mod merge;
 pub mod picture;
