@@ -15,7 +15,7 @@ use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::{RArc, RBox, ROption, RResult, RStr, RString, RVec};
 
 /// Version of the door: a plugin loads where `major` is equal and its `minor` is not above the host's.
-pub const API_VERSION: [u32; 2] = [1, 1];
+pub const API_VERSION: [u32; 2] = [1, 2];
 
 /// Name of the exported `[u32; 2]` that says which door a library was built for; it is read before anything else.
 pub const VERSION_SYMBOL: &[u8] = b"MGIE_PLUGIN_API_VERSION\0";

@@ -177,6 +177,16 @@ pub enum Domain {
         #[serde(default)]
         extensions: Vec<String>,
     },
+    /// A folder that the node reads from or writes into (since 1.2); a relative path is relative to the graph file. It
+    /// need not be there, several nodes may share it, and what is in it is not part of the cache key: a node that
+    /// depends on its contents declares a side effect.
+    Folder {
+        /// Value where the graph gives none; empty for none.
+        default: String,
+        /// Whether it may be left empty.
+        #[serde(default)]
+        optional: bool,
+    },
     /// A file or folder of weights; a relative path is relative to the models folder. The node gets an absolute path,
     /// or an empty string. Its listing (names, sizes, times) is part of the cache key.
     Model {
@@ -200,6 +210,7 @@ impl Domain {
             | Self::Choice { default, .. }
             | Self::File { default, .. }
             | Self::SaveFile { default, .. }
+            | Self::Folder { default, .. }
             | Self::Model { default, .. } => default.as_str().into(),
         }
     }

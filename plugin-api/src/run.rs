@@ -200,7 +200,7 @@ impl Run {
         self.parameter(name).as_str().ok_or_else(|| self.wrong(name, "text"))
     }
 
-    /// A `File`, `SaveFile` or `Model` parameter, absolute as the host resolved it; `None` where it is left empty.
+    /// A `File`, `SaveFile`, `Folder` or `Model` parameter, absolute as the host resolved it; `None` where it is left empty.
     ///
     /// # Errors
     /// A failure that names the parameter where it is no text.
@@ -209,7 +209,7 @@ impl Run {
         Ok((!text.is_empty()).then(|| PathBuf::from(text)))
     }
 
-    /// A `File`, `SaveFile` or `Model` parameter, absolute as the host resolved it.
+    /// A `File`, `SaveFile`, `Folder` or `Model` parameter, absolute as the host resolved it.
     ///
     /// # Errors
     /// A failure that names the parameter where it is left empty.

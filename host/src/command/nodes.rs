@@ -136,6 +136,7 @@ fn domain(parameter: &Parameter) -> String {
         Domain::Choice { default, choices } => format!("{}, default {default}", choices.join(" | ")),
         Domain::File { default, optional, .. } => format!("file{}", with(default, *optional)),
         Domain::SaveFile { default, .. } => format!("file to write{}", with(default, false)),
+        Domain::Folder { default, optional } => format!("folder{}", with(default, *optional)),
         Domain::Model { default, optional } => format!("model{}", with(default, *optional)),
     }
 }

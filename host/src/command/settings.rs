@@ -41,7 +41,7 @@ fn value(text: &str, domain: Option<&Domain>) -> Value {
             _ => as_typed(),
         },
         Some(Domain::Text { .. } | Domain::Choice { .. }) => as_typed(),
-        Some(Domain::File { .. } | Domain::SaveFile { .. }) => path(text),
+        Some(Domain::File { .. } | Domain::SaveFile { .. } | Domain::Folder { .. }) => path(text),
         // A model lies in the models folder, unless it is said to lie here.
         Some(Domain::Model { .. }) if text.starts_with("./") || text.starts_with("../") => path(text),
         Some(Domain::Model { .. }) => as_typed(),

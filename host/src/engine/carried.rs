@@ -25,7 +25,7 @@ impl Carried {
         for node in document.nodes.values_mut() {
             let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };
             for parameter in &node_type.description.parameters {
-                if !matches!(parameter.domain, Domain::File { .. } | Domain::SaveFile { .. }) {
+                if !matches!(parameter.domain, Domain::File { .. } | Domain::SaveFile { .. } | Domain::Folder { .. }) {
                     continue;
                 }
                 if let Some(serde_json::Value::String(path)) = node.params.get_mut(&parameter.id)

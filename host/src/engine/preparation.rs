@@ -95,6 +95,10 @@ impl<'r> Preparation<'r> {
                     destination = path.parent().map(Path::to_owned);
                     value = self.path_value(node, &place(), &path);
                 }
+                Domain::Folder { .. } if !text.is_empty() => {
+                    let path = absolute(&self.options.folder, &text);
+                    value = self.path_value(node, &place(), &path);
+                }
                 Domain::Model { .. } if !text.is_empty() => {
                     let Some(path) = self.model(node, &place(), &text) else { continue };
                     match listing(&path) {

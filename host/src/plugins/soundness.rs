@@ -73,6 +73,7 @@ fn check_parameter(parameter: &Parameter) -> Result<(), String> {
         | Domain::Text { .. }
         | Domain::File { .. }
         | Domain::SaveFile { .. }
+        | Domain::Folder { .. }
         | Domain::Model { .. } => true,
     };
     if sound { Ok(()) } else { Err("its default or its soft range is not within what it allows".to_owned()) }

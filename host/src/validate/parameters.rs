@@ -106,6 +106,7 @@ pub(crate) fn canonical(domain: &Domain, value: &Value) -> Result<Value, Wrong> 
             Err(wrong)
         }
         Domain::File { extensions: _, optional, .. } => path(value, *optional, "the path of a file"),
+        Domain::Folder { optional, .. } => path(value, *optional, "the path of a folder"),
         Domain::Model { optional, .. } => path(value, *optional, "the path of a model under the models folder"),
         Domain::SaveFile { extensions, .. } => {
             let value = path(value, false, "the path of a file to write")?;
