@@ -6,13 +6,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PHOTOS = ROOT / "graphs" / "photos"
-SMALL = ROOT / "tests" / "miniature"
+MINIATURE = ROOT / "tests" / "miniature"
+SMALL = ROOT / "graphs" / "small"
 GOLDENS = ROOT / "tests" / "goldens"
 
-LLAVA = SMALL / "LLaVA-7B-v1"
-CLIP = SMALL / "clip-vit-large-patch14"
-MGIE = SMALL / "mgie_7b"
-PIX2PIX = SMALL / "instruct-pix2pix"
+LLAVA = MINIATURE / "LLaVA-7B-v1"
+CLIP = MINIATURE / "clip-vit-large-patch14"
+MGIE = MINIATURE / "mgie_7b"
+PIX2PIX = MINIATURE / "instruct-pix2pix"
 
 
 def write_json(path, value):

@@ -29,6 +29,25 @@ def config(vocabulary):
     )
 
 
+def preprocessor(side):
+    """The picture processor's file, as openai/clip-vit-large-patch14 has it, for pictures of `side` pixels."""
+    return {
+        "crop_size": {"height": side, "width": side},
+        "do_center_crop": True,
+        "do_convert_rgb": True,
+        "do_normalize": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "feature_extractor_type": "CLIPFeatureExtractor",
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_processor_type": "CLIPImageProcessor",
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+        "resample": 3,
+        "rescale_factor": 1 / 255,
+        "size": {"shortest_edge": side},
+    }
+
+
 def main():
     vocabulary = len(json.loads((CLIP / "vocab.json").read_text(encoding="utf-8")))
     model = fill(CLIPModel(config(vocabulary)), "clip", GAINS)
@@ -39,24 +58,7 @@ def main():
     tensors["text_model.embeddings.position_ids"] = torch.arange(77).unsqueeze(0)
     tensors["vision_model.embeddings.position_ids"] = torch.arange(17).unsqueeze(0)
     torch.save(dict(sorted(tensors.items())), CLIP / "pytorch_model.bin")
-    write_json(
-        CLIP / "preprocessor_config.json",
-        {
-            "crop_size": {"height": IMAGE_SIZE, "width": IMAGE_SIZE},
-            "do_center_crop": True,
-            "do_convert_rgb": True,
-            "do_normalize": True,
-            "do_rescale": True,
-            "do_resize": True,
-            "feature_extractor_type": "CLIPFeatureExtractor",
-            "image_mean": [0.48145466, 0.4578275, 0.40821073],
-            "image_processor_type": "CLIPImageProcessor",
-            "image_std": [0.26862954, 0.26130258, 0.27577711],
-            "resample": 3,
-            "rescale_factor": 1 / 255,
-            "size": {"shortest_edge": IMAGE_SIZE},
-        },
-    )
+    write_json(CLIP / "preprocessor_config.json", preprocessor(IMAGE_SIZE))
 
 
 if __name__ == "__main__":

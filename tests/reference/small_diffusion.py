@@ -159,18 +159,18 @@ def write_text_encoder():
     torch.save(tensors, folder / "pytorch_model.bin")
 
 
-def write_rest():
+def write_rest(folder, prediction_type):
     write_json(
-        PIX2PIX / "scheduler" / "scheduler_config.json",
+        folder / "scheduler" / "scheduler_config.json",
         {
             "_class_name": "EulerAncestralDiscreteScheduler", "_diffusers_version": "0.12.0.dev0", "beta_end": 0.012,
             "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": False, "num_train_timesteps": 1000,
-            "prediction_type": "epsilon", "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1,
+            "prediction_type": prediction_type, "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1,
             "trained_betas": None,
         },
     )
     write_json(
-        PIX2PIX / "model_index.json",
+        folder / "model_index.json",
         {
             "_class_name": "StableDiffusionInstructPix2PixPipeline", "_diffusers_version": "0.12.0.dev0",
             "feature_extractor": [None, None], "safety_checker": [None, None],
@@ -185,7 +185,7 @@ def main():
     write_vae()
     write_unets()
     write_text_encoder()
-    write_rest()
+    write_rest(PIX2PIX, "epsilon")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,23 @@ def config():
     )
 
 
+GENERATION = {"_from_model_config": True, "bos_token_id": 1, "eos_token_id": EOS, "pad_token_id": 0}
+
+
+def released_config(width, feed_forward, heads, layers, rows, clip_width, positions):
+    """config.json as LLaVA-7B-v1 has it."""
+    return {
+        "architectures": ["LlavaLlamaForCausalLM"], "bos_token_id": 1, "eos_token_id": EOS, "freeze_mm_mlp_adapter": False,
+        "hidden_act": "silu", "hidden_size": width, "image_aspect_ratio": "square", "image_grid_pinpoints": None,
+        "initializer_range": 0.02, "intermediate_size": feed_forward, "max_position_embeddings": positions,
+        "max_sequence_length": positions, "mm_hidden_size": clip_width, "mm_use_im_start_end": True, "mm_vision_select_layer": -2,
+        "mm_vision_tower": "openai/clip-vit-large-patch14", "model_type": "llava", "num_attention_heads": heads,
+        "num_hidden_layers": layers, "pad_token_id": 0, "rms_norm_eps": 1e-06, "sep_image_conv_front": False,
+        "tie_word_embeddings": False, "torch_dtype": "float16", "tune_mm_mlp_adapter": False, "use_cache": True,
+        "use_mm_proj": True, "vocab_size": rows,
+    }
+
+
 def write_base():
     model = fill(LlamaForCausalLM(config()), "llava", [("lm_head", 3.0), ("o_proj", 1.8), ("down_proj", 1.4)])
     tensors = model.state_dict()
@@ -42,23 +59,8 @@ def write_base():
         torch.save({name: tensor.clone() for name, tensor in tensors.items() if place[name] == file}, LLAVA / file)
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     write_json(LLAVA / "pytorch_model.bin.index.json", {"metadata": {"total_size": size}, "weight_map": dict(sorted(place.items()))})
-    write_json(
-        LLAVA / "config.json",
-        {
-            "architectures": ["LlavaLlamaForCausalLM"], "bos_token_id": 1, "eos_token_id": EOS, "freeze_mm_mlp_adapter": False,
-            "hidden_act": "silu", "hidden_size": WIDTH, "image_aspect_ratio": "square", "image_grid_pinpoints": None,
-            "initializer_range": 0.02, "intermediate_size": 104, "max_position_embeddings": 2048, "max_sequence_length": 2048,
-            "mm_hidden_size": CLIP_WIDTH, "mm_use_im_start_end": True, "mm_vision_select_layer": -2,
-            "mm_vision_tower": "openai/clip-vit-large-patch14", "model_type": "llava", "num_attention_heads": 3,
-            "num_hidden_layers": LAYERS, "pad_token_id": 0, "rms_norm_eps": 1e-06, "sep_image_conv_front": False,
-            "tie_word_embeddings": False, "torch_dtype": "float16", "tune_mm_mlp_adapter": False, "use_cache": True,
-            "use_mm_proj": True, "vocab_size": BASE_ROWS,
-        },
-    )
-    write_json(
-        LLAVA / "generation_config.json",
-        {"_from_model_config": True, "bos_token_id": 1, "eos_token_id": EOS, "pad_token_id": 0},
-    )
+    write_json(LLAVA / "config.json", released_config(WIDTH, 104, 3, LAYERS, BASE_ROWS, CLIP_WIDTH, 2048))
+    write_json(LLAVA / "generation_config.json", GENERATION)
     return tensors
 
 

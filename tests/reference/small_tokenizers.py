@@ -19,13 +19,13 @@ LLAMA_VOCABULARY = 600
 CLIP_MERGES = 220
 
 
-def train_sentencepiece(lines):
+def train_sentencepiece(lines, vocabulary):
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(lines),
         model_writer=model,
         model_type="bpe",
-        vocab_size=LLAMA_VOCABULARY,
+        vocab_size=vocabulary,
         character_coverage=0.9999,
         split_digits=True,
         byte_fallback=True,
@@ -43,21 +43,21 @@ def train_sentencepiece(lines):
     return model.getvalue()
 
 
-def llava_files(lines):
-    LLAVA.mkdir(parents=True, exist_ok=True)
-    (LLAVA / "tokenizer.model").write_bytes(train_sentencepiece(lines))
+def llava_files(folder, lines, vocabulary):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer.model").write_bytes(train_sentencepiece(lines, vocabulary))
     image_tokens = ["<im_patch>", "<im_start>", "<im_end>"]
-    write_json(LLAVA / "added_tokens.json", {token: LLAMA_VOCABULARY + i for i, token in enumerate(image_tokens)})
+    write_json(folder / "added_tokens.json", {token: vocabulary + i for i, token in enumerate(image_tokens)})
 
     def special(content):
         return {"content": content, "lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
 
     write_json(
-        LLAVA / "special_tokens_map.json",
+        folder / "special_tokens_map.json",
         {"bos_token": special("<s>"), "eos_token": special("</s>"), "pad_token": "<unk>", "unk_token": special("<unk>")},
     )
     write_json(
-        LLAVA / "tokenizer_config.json",
+        folder / "tokenizer_config.json",
         {
             "add_bos_token": True,
             "add_eos_token": False,
@@ -74,7 +74,7 @@ def llava_files(lines):
     )
 
 
-def train_clip_bpe(lines):
+def train_clip_bpe(lines, length):
     """CLIP's vocabulary: 256 byte symbols, the same ending a word, the merges, and the two ends of text."""
     symbol = bytes_to_unicode()
     words = collections.Counter()
@@ -83,11 +83,13 @@ def train_clip_bpe(lines):
             symbols = [symbol[byte] for byte in word.encode("utf-8")]
             words[(*symbols[:-1], symbols[-1] + "</w>")] += 1
     merges = []
-    while len(merges) < CLIP_MERGES:
+    while len(merges) < length:
         pairs = collections.Counter()
         for word, count in words.items():
             for pair in zip(word, word[1:]):
                 pairs[pair] += count
+        if not pairs:  # every word is one token
+            break
         best = max(pairs, key=lambda pair: (pairs[pair], pair))
         merges.append(best)
         merged = collections.Counter()
@@ -104,13 +106,14 @@ def train_clip_bpe(lines):
     return {token: i for i, token in enumerate(tokens)}, merges
 
 
-def clip_files(lines):
-    vocabulary, merges = train_clip_bpe(lines)
+def clip_files(folders, lines, length):
+    """Gives the vocabulary: token → id."""
+    vocabulary, merges = train_clip_bpe(lines, length)
 
     def special(content):
         return {"content": content, "lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
 
-    for folder in (PIX2PIX / "tokenizer", CLIP):
+    for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
         (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8")
@@ -137,12 +140,13 @@ def clip_files(lines):
                 "unk_token": {"__type": "AddedToken"} | special("<|endoftext|>"),
             },
         )
+    return vocabulary
 
 
 def main():
     lines = (HERE / "corpus.txt").read_text(encoding="utf-8").splitlines()
-    llava_files(lines)
-    clip_files(lines)
+    llava_files(LLAVA, lines, LLAMA_VOCABULARY)
+    clip_files([PIX2PIX / "tokenizer", CLIP], lines, CLIP_MERGES)
 
 
 if __name__ == "__main__":
