@@ -31,6 +31,14 @@ pub enum ExpandError {
     /// The instruction contains a token that marks where a picture stands.
     #[error("the instruction contains `{0}`, which marks where the picture stands in the prompt; leave it out")]
     ImageTokenInInstruction(&'static str),
+    /// An answer to train on contains a token with a meaning of its own.
+    #[error("the answer {answer:?} contains `{token}`, which has a meaning of its own there; leave it out")]
+    MarkInAnswer {
+        /// The token.
+        token: String,
+        /// The answer.
+        answer: String,
+    },
     /// CLIP features of another width than the projector was trained on, or none at all.
     #[error("expected features [patches, {expected}], found {found:?}")]
     Features {

@@ -90,8 +90,8 @@ fn expand(run: &Run) -> Result<Outputs, Failure> {
     let expansion = llava.expand(&features, instruction, &rules, &mut onlooker)?;
 
     let ids = &expansion.sequence;
-    let raw_text = llava.decode(ids);
-    let header = json!({ "prompt_length": expansion.prompt_length, "pieces": llava.pieces(ids) });
+    let raw_text = llava.tokenizer().decode(ids);
+    let header = json!({ "prompt_length": expansion.prompt_length, "pieces": llava.tokenizer().pieces(ids) });
     let ids = Tensor::from_vec([ids.len()], ids.iter().map(|id| i64::from(*id)).collect())?;
     let visual_tokens = wire::from_candle(&expansion.visual_tokens)?;
     if !visual_tokens.is_finite()? {
@@ -138,7 +138,7 @@ impl Onlooker for NodeOnlooker<'_> {
         let written = sequence.len().saturating_sub(prompt_length);
         self.run.progress(written as u64, self.most as u64, "writing");
         if self.run.wants_preview() {
-            self.run.preview(Value::text(expressive_instruction(&self.llava.decode(sequence))));
+            self.run.preview(Value::text(expressive_instruction(&self.llava.tokenizer().decode(sequence))));
         }
     }
 }
@@ -165,6 +165,8 @@ impl From<ExpandError> for Failure {
                 Self::input("features", expected, format!("{found:?}"))
                     .remedy("encode the picture with the CLIP that the LLaVA's config.json names in `mm_vision_tower`")
             }
+            // Answers are given in training only.
+            ExpandError::MarkInAnswer { .. } => Self::failed(message),
             ExpandError::NotFinite { .. } => Self::failed(message).remedy("set dtype to f32 or bf16"),
             ExpandError::SequenceTooShort(_) => Self::failed(message),
         }

@@ -1,14 +1,22 @@
 //! LLaVA's instruction expansion as a node: what a language model that sees the picture makes of an instruction.
 //!
-//! Reading order: [`llava`] (prompt, picture, visual tokens), [`generate`] (the answer), [`llama`] (the language model),
-//! and around them the files' config, the rule against repetition, the text that people read, and the node itself.
+//! Reading order: [`LlavaTokenizer`] (what is asked), [`llava`] (prompt, picture, visual tokens), [`generate`] (the
+//! answer), [`llama`] and its layers (the language model), and around them the files' config, the rule against
+//! repetition, the text that people read, and the node itself. Models are built from [`mgie_weights::Weights`] in no time
+//! and are differentiable: the trainer uses this very code.
 
+pub mod cache;
 pub mod config;
+mod conversation;
 mod error;
 mod expand;
 mod expressive;
 pub mod generate;
+#[cfg(test)]
+mod gradient_tests;
 mod half_linear;
+mod layer;
+mod linear;
 pub mod llama;
 #[cfg(test)]
 mod llama_tests;
@@ -16,6 +24,7 @@ pub mod llava;
 mod ngram;
 mod visual_tokens;
 
+pub use conversation::{Conversation, LlavaTokenizer};
 pub use error::ExpandError;
 pub use expressive::expressive_instruction;
 pub use ngram::NoRepeatNgram;

@@ -2,212 +2,18 @@
 //! two halves of a head, SwiGLU, and key/value heads that several query heads may share. Unlike candle-transformers'
 //! LLaMA it takes embeddings, and returns the hidden states of all positions: MGIE needs both.
 //!
-//! One sequence at a time, so tensors have no batch dimension. Names are the checkpoint's keys. Shapes in comments:
-//! n = new tokens, past = tokens already in the cache, seen = past + new.
+//! Names are the checkpoint's keys. Shapes in comments: n = new tokens.
 
+use crate::cache::Cache;
 use crate::config::LlamaConfig;
-use crate::half_linear;
+use crate::layer::{Layer, RmsNorm};
+use crate::linear::Linear;
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::ops::{rms_norm, softmax_last_dim};
-use candle_nn::rotary_emb::rope;
 use mgie_weights::Weights;
 
 /// Most attention scores (heads × queries × keys) that are held at once, in f32: 128 MiB. A longer prompt is attended
 /// to in several groups of queries, which changes nothing in the result.
 const MOST_SCORES: usize = 1 << 25;
-
-/// A linear map, `weight` [out, in]. On the CPU activations are always f32, and half precision is a way to store weights.
-#[derive(Debug, Clone)]
-pub(crate) struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
-}
-
-impl Linear {
-    pub(crate) fn load(w: &Weights, input: usize, output: usize, bias: bool) -> Result<Self> {
-        let weight = w.get((output, input), "weight")?;
-        let bias = if bias { Some(w.get(output, "bias")?) } else { None };
-        Ok(Self { weight, bias })
-    }
-
-    /// The width of what goes in.
-    pub(crate) fn input(&self) -> usize {
-        self.weight.dims().last().copied().unwrap_or(0)
-    }
-
-    /// [n, in] → [n, out], in the dtype of `x`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = if self.weight.dtype() == x.dtype() {
-            x.matmul(&self.weight.t()?)?
-        } else {
-            half_linear::times_transposed(x, &self.weight)?
-        };
-        match &self.bias {
-            Some(bias) => y.broadcast_add(&bias.to_dtype(x.dtype())?),
-            None => Ok(y),
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-struct RmsNorm {
-    weight: Tensor,
-    eps: f32,
-}
-
-impl RmsNorm {
-    fn load(w: &Weights, config: &LlamaConfig) -> Result<Self> {
-        Ok(Self { weight: w.get(config.hidden, "weight")?, eps: config.norm_eps })
-    }
-
-    /// [n, hidden] → [n, hidden]; the mean of squares is taken in f32.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        rms_norm(x, &self.weight.to_dtype(x.dtype())?, self.eps)
-    }
-}
-
-/// Keys and values of the tokens seen so far, and the rotary angles, for one generation. Room for `capacity` tokens is
-/// taken at once, so that a token costs no copy of the others.
-#[derive(Debug)]
-pub struct Cache {
-    capacity: usize,
-    past: usize,
-    /// [capacity, head_dim / 2]
-    cos: Tensor,
-    sin: Tensor,
-    /// For each layer keys and values, [kv_heads, capacity, head_dim].
-    layers: Vec<(Tensor, Tensor)>,
-}
-
-impl Cache {
-    /// How many tokens have been seen.
-    pub fn past(&self) -> usize {
-        self.past
-    }
-}
-
-/// The part of a forward pass that is the same in every layer: one group of queries, and what it may look at.
-struct QueryGroup {
-    start: usize,
-    count: usize,
-    seen: usize,
-    /// [count, seen], 0 where a query may look and −∞ where it may not; none for a single query, which sees everything.
-    mask: Option<Tensor>,
-}
-
-#[derive(Debug, Clone)]
-struct Attention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    o_proj: Linear,
-    heads: usize,
-    kv_heads: usize,
-    head_dim: usize,
-}
-
-impl Attention {
-    fn load(w: &Weights, config: &LlamaConfig) -> Result<Self> {
-        let LlamaConfig { hidden, heads, kv_heads, head_dim, attention_bias: bias, .. } = *config;
-        Ok(Self {
-            q_proj: Linear::load(&w.pp("q_proj"), hidden, heads * head_dim, bias)?,
-            k_proj: Linear::load(&w.pp("k_proj"), hidden, kv_heads * head_dim, bias)?,
-            v_proj: Linear::load(&w.pp("v_proj"), hidden, kv_heads * head_dim, bias)?,
-            o_proj: Linear::load(&w.pp("o_proj"), heads * head_dim, hidden, bias)?,
-            heads,
-            kv_heads,
-            head_dim,
-        })
-    }
-
-    /// [n, heads × head_dim] → [heads, n, head_dim]
-    fn split(&self, x: &Tensor, heads: usize) -> Result<Tensor> {
-        x.reshape((x.dim(0)?, heads, self.head_dim))?.transpose(0, 1)?.contiguous()
-    }
-
-    /// [n, hidden] → [n, hidden]; appends the new keys and values to `cache`.
-    fn forward(&self, x: &Tensor, cache: &Cache, layer: usize, groups: &[QueryGroup]) -> Result<Tensor> {
-        let n = x.dim(0)?;
-        let (heads, kv_heads, head_dim) = (self.heads, self.kv_heads, self.head_dim);
-        let (cos, sin) = (cache.cos.narrow(0, cache.past, n)?, cache.sin.narrow(0, cache.past, n)?);
-        let rotate = |x: Tensor| rope(&x.unsqueeze(0)?, &cos, &sin)?.squeeze(0);
-        // Scaled before the product rather than after it: in f16 the product could overflow.
-        let q = (rotate(self.split(&self.q_proj.forward(x)?, heads)?)? * (head_dim as f64).powf(-0.5))?;
-        let k = rotate(self.split(&self.k_proj.forward(x)?, kv_heads)?)?;
-        let v = self.split(&self.v_proj.forward(x)?, kv_heads)?;
-        let Some((keys, values)) = cache.layers.get(layer) else {
-            candle_core::bail!("the key/value cache has no layer {layer}")
-        };
-        keys.slice_set(&k, 1, cache.past)?;
-        values.slice_set(&v, 1, cache.past)?;
-
-        let mut outputs = Vec::with_capacity(groups.len());
-        for QueryGroup { start, count, seen, mask } in groups {
-            let (count, seen) = (*count, *seen);
-            // The query heads that share a key head lie next to each other, so they can stand below each other as rows.
-            let shared = (kv_heads, heads / kv_heads * count, head_dim);
-            let q = q.narrow(1, *start, count)?.contiguous()?.reshape(shared)?;
-            let scores = q.matmul(&keys.narrow(1, 0, seen)?.transpose(1, 2)?)?; // [kv_heads, shared × count, seen]
-            let scores = scores.to_dtype(DType::F32)?.reshape((heads, count, seen))?;
-            let scores = match mask {
-                Some(mask) => scores.broadcast_add(mask)?,
-                None => scores,
-            };
-            let attention = softmax_last_dim(&scores)?.to_dtype(x.dtype())?;
-            let attention = attention.reshape((kv_heads, heads / kv_heads * count, seen))?;
-            let output = attention.matmul(&values.narrow(1, 0, seen)?)?.reshape((heads, count, head_dim))?;
-            outputs.push(output.transpose(0, 1)?.reshape((count, heads * head_dim))?);
-        }
-        self.o_proj.forward(&Tensor::cat(&outputs, 0)?)
-    }
-}
-
-#[derive(Debug, Clone)]
-struct FeedForward {
-    gate_proj: Linear,
-    up_proj: Linear,
-    down_proj: Linear,
-}
-
-impl FeedForward {
-    fn load(w: &Weights, config: &LlamaConfig) -> Result<Self> {
-        let LlamaConfig { hidden, intermediate, mlp_bias: bias, .. } = *config;
-        Ok(Self {
-            gate_proj: Linear::load(&w.pp("gate_proj"), hidden, intermediate, bias)?,
-            up_proj: Linear::load(&w.pp("up_proj"), hidden, intermediate, bias)?,
-            down_proj: Linear::load(&w.pp("down_proj"), intermediate, hidden, bias)?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let gated = (self.gate_proj.forward(x)?.silu()? * self.up_proj.forward(x)?)?;
-        self.down_proj.forward(&gated)
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Layer {
-    input_layernorm: RmsNorm,
-    self_attn: Attention,
-    post_attention_layernorm: RmsNorm,
-    mlp: FeedForward,
-}
-
-impl Layer {
-    fn load(w: &Weights, config: &LlamaConfig) -> Result<Self> {
-        Ok(Self {
-            input_layernorm: RmsNorm::load(&w.pp("input_layernorm"), config)?,
-            self_attn: Attention::load(&w.pp("self_attn"), config)?,
-            post_attention_layernorm: RmsNorm::load(&w.pp("post_attention_layernorm"), config)?,
-            mlp: FeedForward::load(&w.pp("mlp"), config)?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor, cache: &Cache, layer: usize, groups: &[QueryGroup]) -> Result<Tensor> {
-        let x = (x + self.self_attn.forward(&self.input_layernorm.forward(x)?, cache, layer, groups)?)?;
-        &x + self.mlp.forward(&self.post_attention_layernorm.forward(&x)?)?
-    }
-}
 
 /// The whole language model.
 #[derive(Debug, Clone)]
@@ -284,6 +90,19 @@ impl Llama {
         self.embed_tokens.index_select(&ids, 0)?.to_dtype(self.dtype)
     }
 
+    /// The input embeddings of several sequences, [batch, n, hidden], where n is the longest one's length. Shorter ones
+    /// are padded on the right, with what does not matter to them: no token looks behind itself. Gradients flow to the
+    /// table.
+    ///
+    /// # Errors
+    /// As [`Llama::embed`].
+    pub fn embed_batch(&self, sequences: &[impl AsRef<[u32]>]) -> Result<Tensor> {
+        let n = sequences.iter().map(|ids| ids.as_ref().len()).max().unwrap_or(0);
+        let padded = |ids: &[u32]| ids.iter().copied().chain(std::iter::repeat(0)).take(n).collect::<Vec<_>>();
+        let ids: Vec<u32> = sequences.iter().flat_map(|ids| padded(ids.as_ref())).collect();
+        self.embed(&ids)?.reshape((sequences.len(), n, self.config.hidden))
+    }
+
     /// The last `count` rows of the input embeddings, [count, hidden].
     ///
     /// # Errors
@@ -301,19 +120,26 @@ impl Llama {
     /// # Errors
     /// Not enough memory: it takes 2 × layers × kv_heads × capacity × head_dim elements.
     pub fn cache(&self, capacity: usize) -> Result<Cache> {
-        let LlamaConfig { kv_heads, head_dim, rope_theta, rope_factor, layers, .. } = self.config;
+        let LlamaConfig { kv_heads, head_dim, layers, .. } = self.config;
+        let (cos, sin) = self.rotary_angles(capacity)?;
+        let room = || Tensor::zeros((kv_heads, capacity, head_dim), self.dtype, self.device());
+        let layers: Result<Vec<_>> = (0..layers).map(|_| Ok((room()?, room()?))).collect();
+        Ok(Cache { capacity, past: 0, cos, sin, layers: layers? })
+    }
+
+    /// Cosine and sine of the rotary angles of the first `count` positions, [count, head_dim / 2] each.
+    fn rotary_angles(&self, count: usize) -> Result<(Tensor, Tensor)> {
+        let LlamaConfig { head_dim, rope_theta, rope_factor, .. } = self.config;
         // In f32 and in this order, as transformers computes them: at position 2000 the last bit of a frequency matters.
         let frequencies: Vec<f32> =
             (0..head_dim).step_by(2).map(|i| 1.0 / rope_theta.powf(i as f32 / head_dim as f32)).collect();
-        let angles = (0..capacity).flat_map(|position| {
+        let angles = (0..count).flat_map(|position| {
             let position = position as f32 / rope_factor;
             frequencies.iter().map(move |frequency| position * frequency)
         });
-        let angles = Tensor::from_iter(angles, &Device::Cpu)?.reshape((capacity, head_dim / 2))?;
+        let angles = Tensor::from_iter(angles, &Device::Cpu)?.reshape((count, head_dim / 2))?;
         let place = |table: Tensor| table.to_dtype(self.dtype)?.to_device(self.device());
-        let room = || Tensor::zeros((kv_heads, capacity, head_dim), self.dtype, self.device());
-        let layers: Result<Vec<_>> = (0..layers).map(|_| Ok((room()?, room()?))).collect();
-        Ok(Cache { capacity, past: 0, cos: place(angles.cos()?)?, sin: place(angles.sin()?)?, layers: layers? })
+        Ok((place(angles.cos()?)?, place(angles.sin()?)?))
     }
 
     /// Feeds the embeddings [n, hidden] of the next tokens; the hidden states after the final norm, [n, hidden].
@@ -329,7 +155,7 @@ impl Llama {
         cache: &mut Cache,
         mut before_layer: impl FnMut(usize) -> std::result::Result<(), E>,
     ) -> std::result::Result<Tensor, E> {
-        let groups = self.query_groups(embeddings.dim(0)?, cache)?;
+        let groups = cache.query_groups(embeddings.dim(0)?, self.config.heads, self.most_scores)?;
         let mut x = embeddings.clone();
         for (i, layer) in self.layers.iter().enumerate() {
             before_layer(i)?;
@@ -339,34 +165,32 @@ impl Llama {
         Ok(self.norm.forward(&x)?)
     }
 
-    /// Hidden states [n, hidden] → logits [n, tokens], in f32.
+    /// Whole sequences at once, each from its beginning: embeddings [batch, n, hidden] → hidden states after the final
+    /// norm, [batch, n, hidden], as [`Llama::forward`] gives them for each sequence alone. Sequences of several lengths
+    /// are padded on the right; the states there mean nothing. Gradients flow to the embeddings and to every weight that
+    /// has the dtype of activations.
+    ///
+    /// # Errors
+    /// More tokens than positions, not enough memory, a failing device.
+    pub fn hidden_states(&self, embeddings: &Tensor) -> Result<Tensor> {
+        let (_, n, _) = embeddings.dims3()?;
+        let limit = self.config.max_positions;
+        if n > limit {
+            candle_core::bail!("a sequence of {n} tokens; `max_position_embeddings` of this model is {limit}")
+        }
+        let (cos, sin) = self.rotary_angles(n)?;
+        let mut x = embeddings.clone();
+        for layer in &self.layers {
+            x = layer.forward_whole(&x, &cos, &sin)?;
+        }
+        self.norm.forward(&x)
+    }
+
+    /// Hidden states […, hidden] → logits […, tokens], in f32. Gradients flow as in [`Llama::hidden_states`].
     ///
     /// # Errors
     /// A wrong shape; a failing device.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         self.lm_head.forward(hidden)?.to_dtype(DType::F32)
     }
-
-    /// Divides `n` new queries so that no group has more than `most_scores` scores.
-    fn query_groups(&self, n: usize, cache: &Cache) -> Result<Vec<QueryGroup>> {
-        let all = cache.past + n;
-        if all > cache.capacity {
-            candle_core::bail!("{all} tokens do not fit the cache, which has room for {}", cache.capacity)
-        }
-        let rows = (self.most_scores / self.config.heads.saturating_mul(all).max(1)).max(1);
-        let group = |start: usize| {
-            let count = rows.min(n - start);
-            let seen = cache.past + start + count;
-            let mask = if count == 1 { None } else { Some(causal_mask(count, seen, self.device())?) };
-            Ok(QueryGroup { start, count, seen, mask })
-        };
-        (0..n).step_by(rows).map(group).collect()
-    }
-}
-
-/// [count, seen]: the last `count` of `seen` tokens each look at themselves and at what stands before.
-fn causal_mask(count: usize, seen: usize, device: &Device) -> Result<Tensor> {
-    let past = seen - count;
-    let row = |query: usize| (0..seen).map(move |key| if key <= past + query { 0f32 } else { f32::NEG_INFINITY });
-    Tensor::from_iter((0..count).flat_map(row), device)?.reshape((count, seen))
 }

@@ -4,13 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::ExpandError;
+use crate::cache::Cache;
 use crate::config::LlamaConfig;
-use crate::llama::{Cache, Llama};
+use crate::llama::Llama;
 use candle_core::{DType, Device, Tensor};
 use mgie_weights::{Checkpoint, Weights};
 use std::collections::HashMap;
 
-const CONFIG: LlamaConfig = LlamaConfig {
+pub(crate) const CONFIG: LlamaConfig = LlamaConfig {
     hidden: 24,
     intermediate: 40,
     layers: 2,
@@ -27,13 +28,13 @@ const CONFIG: LlamaConfig = LlamaConfig {
 };
 
 /// Values that differ everywhere and mean nothing.
-fn noise(shape: &[usize], seed: usize) -> Tensor {
+pub(crate) fn noise(shape: &[usize], seed: usize) -> Tensor {
     let count: usize = shape.iter().product();
     let value = |i: usize| ((i * 7919 + seed * 104_729) as f32 * 0.37).sin() * 0.3;
     Tensor::from_iter((0..count).map(value), &Device::Cpu).unwrap().reshape(shape).unwrap()
 }
 
-fn tensors() -> HashMap<String, Tensor> {
+pub(crate) fn tensors() -> HashMap<String, Tensor> {
     let LlamaConfig { hidden, intermediate, heads, kv_heads, head_dim, .. } = CONFIG;
     let (q, kv) = (heads * head_dim, kv_heads * head_dim);
     let mut shapes = vec![
@@ -62,7 +63,7 @@ fn tensors() -> HashMap<String, Tensor> {
     shapes.into_iter().enumerate().map(|(seed, (name, shape))| (name, noise(&shape, seed))).collect()
 }
 
-fn llama(config: &LlamaConfig, tensors: &HashMap<String, Tensor>) -> Llama {
+pub(crate) fn llama(config: &LlamaConfig, tensors: &HashMap<String, Tensor>) -> Llama {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.safetensors");
     candle_core::safetensors::save(tensors, &file).unwrap();
@@ -74,16 +75,16 @@ fn feed(llama: &Llama, cache: &mut Cache, ids: &[u32]) -> Tensor {
     llama.forward(&llama.embed(ids).unwrap(), cache, |_| Ok::<_, ExpandError>(())).unwrap()
 }
 
-fn hidden(llama: &Llama, ids: &[u32]) -> Tensor {
+pub(crate) fn hidden(llama: &Llama, ids: &[u32]) -> Tensor {
     feed(llama, &mut llama.cache(ids.len()).unwrap(), ids)
 }
 
-fn assert_near(found: &Tensor, expected: &Tensor) {
+pub(crate) fn assert_near(found: &Tensor, expected: &Tensor) {
     let off = (found - expected).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
     assert!(off < 1e-5, "{off:e} off");
 }
 
-const IDS: [u32; 11] = [1, 7, 7, 30, 2, 49, 11, 12, 13, 5, 0];
+pub(crate) const IDS: [u32; 11] = [1, 7, 7, 30, 2, 49, 11, 12, 13, 5, 0];
 
 #[test]
 fn a_prompt_attended_to_in_groups_of_queries_gives_the_same_states() {

@@ -1,41 +1,25 @@
 //! LLaVA (arXiv 2304.08485, the first version, at the commit that MGIE was made with) as MGIE's authors run it: the
-//! prompt, the picture's features in it, and what is read out of the answer. MGIE's `mllm.pt` lies over a LLaVA folder
+//! picture's features in the prompt, and what is read out of the answer. MGIE's `mllm.pt` lies over a LLaVA folder
 //! and brings token embeddings and output rows for `[IMG0]` … `[IMG7]`.
 
 use crate::config::LlavaConfig;
+use crate::conversation::LlavaTokenizer;
 use crate::error::ExpandError;
 use crate::generate::{Generated, Onlooker, Rules, generate};
-use crate::llama::{Linear, Llama};
+use crate::linear::Linear;
+use crate::llama::Llama;
 use crate::visual_tokens::{VISUAL_TOKENS, first_visual_token};
 use candle_core::{DType, Device, Tensor};
-use mgie_weights::tokenizer::LlamaTokenizer;
-use mgie_weights::{Checkpoint, Overlay, TextTokenizer, Watch, Weights, WeightsError};
+use mgie_weights::{Checkpoint, Overlay, Watch, Weights, WeightsError};
 use std::path::Path;
-
-/// The system prompt of LLaVA's template `vicuna_v1_1`.
-const SYSTEM: &str = "A chat between a curious user and an artificial intelligence assistant. The assistant gives \
-                      helpful, detailed, and polite answers to the user's questions.";
-const IMAGE_PATCH: &str = "<im_patch>";
-const IMAGE_START: &str = "<im_start>";
-const IMAGE_END: &str = "<im_end>";
-
-/// The ids of the tokens that LLaVA and MGIE added to LLaMA's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct AddedTokens {
-    patch: u32,
-    /// `<im_start>` and `<im_end>`, where the model was trained with them.
-    ends: Option<(u32, u32)>,
-    /// `[IMG0]`
-    first_visual: u32,
-}
+use std::sync::Arc;
 
 /// A LLaVA with MGIE's tokens.
 pub struct Llava {
     config: LlavaConfig,
     llama: Llama,
     mm_projector: Linear,
-    tokenizer: LlamaTokenizer,
-    added: AddedTokens,
+    tokenizer: Arc<LlavaTokenizer>,
     /// E: [8, hidden]
     img_embeddings: Tensor,
 }
@@ -64,8 +48,7 @@ impl Llava {
         watch: &dyn Watch,
     ) -> Result<(Self, u64), WeightsError> {
         let config = LlavaConfig::read(folder)?;
-        let mut tokenizer = LlamaTokenizer::open(folder)?;
-        let added = add_tokens(&mut tokenizer, config.use_im_start_end, folder)?;
+        let tokenizer = LlavaTokenizer::open(folder, config.use_im_start_end)?;
         let overlay = match mllm {
             Some(mllm) => Overlay::new().then(Checkpoint::open(mllm)?),
             None => Overlay::new(),
@@ -73,18 +56,26 @@ impl Llava {
         let weights = Weights::watched(overlay.then(Checkpoint::open(folder)?), dtype, device, watch);
         check_rows(&weights, &tokenizer, folder, mllm)?;
         weights.check_room(is_used)?;
-        let (llama, mm_projector, img_embeddings) = weights.load(|w| {
-            let projector = w.pp("model.mm_projector");
-            let [_, width] = projector.sizes("weight")?;
-            let mm_projector = Linear::load(&projector, width, config.llama.hidden, true)?;
-            let llama = Llama::load(w, &config.llama)?;
-            let img_embeddings = match w.get_if_present((1, VISUAL_TOKENS, config.llama.hidden), "emb")? {
-                Some(emb) => emb.squeeze(0)?,
-                None => llama.last_embeddings(VISUAL_TOKENS)?,
-            };
-            Ok((llama, mm_projector, img_embeddings))
-        })?;
-        Ok((Self { config, llama, mm_projector, tokenizer, added, img_embeddings }, weights.bytes()))
+        let llava = weights.load(|w| Self::new(config, Arc::new(tokenizer), w))?;
+        Ok((llava, weights.bytes()))
+    }
+
+    /// Builds a LLaVA from its parts: the tensors of `model`, `lm_head` and, where it is there, `emb`. Nothing is copied,
+    /// so that gradients flow to the very tensors that `w` hands out, and so that this may be done at every step of a
+    /// training; `tokenizer` is read from its files once.
+    ///
+    /// # Errors
+    /// Those of [`Weights::get`] and [`Weights::sizes`]; what is missing or misshapen, `w` collects.
+    pub fn new(config: LlavaConfig, tokenizer: Arc<LlavaTokenizer>, w: &Weights) -> candle_core::Result<Self> {
+        let projector = w.pp("model.mm_projector");
+        let [_, width] = projector.sizes("weight")?;
+        let mm_projector = Linear::load(&projector, width, config.llama.hidden, true)?;
+        let llama = Llama::load(w, &config.llama)?;
+        let img_embeddings = match w.get_if_present((1, VISUAL_TOKENS, config.llama.hidden), "emb")? {
+            Some(emb) => emb.squeeze(0)?,
+            None => llama.last_embeddings(VISUAL_TOKENS)?,
+        };
+        Ok(Self { config, llama, mm_projector, tokenizer, img_embeddings })
     }
 
     /// What `config.json` says.
@@ -97,18 +88,23 @@ impl Llava {
         self.llama.device()
     }
 
+    /// The tokenizer, with LLaVA's and MGIE's tokens.
+    pub fn tokenizer(&self) -> &Arc<LlavaTokenizer> {
+        &self.tokenizer
+    }
+
     /// E: the input embeddings of `[IMG0]` … `[IMG7]`, [8, hidden]: `emb` of `mllm.pt`, or where that is missing the last
-    /// eight rows of the token embeddings.
+    /// eight rows of the token embeddings, through which gradients then flow to the table.
     pub fn img_embeddings(&self) -> &Tensor {
         &self.img_embeddings
     }
 
-    /// The ids of the whole prompt for an instruction about a picture of `patches` patches.
+    /// The ids of the whole prompt for an instruction about a picture of `patches` patches; 0 for none.
     ///
     /// # Errors
     /// More tokens than the model has positions; a vocabulary that cannot express the text.
     pub fn prompt(&self, instruction: &str, patches: usize) -> Result<Vec<u32>, ExpandError> {
-        let ids = self.tokenizer.encode(&prompt_text(instruction, patches, self.config.use_im_start_end))?;
+        let ids = self.tokenizer.prompt(instruction, patches)?;
         let limit = self.config.llama.max_positions;
         if ids.len() > limit {
             return Err(ExpandError::PromptTooLong { tokens: ids.len(), image: patches, limit });
@@ -127,30 +123,19 @@ impl Llava {
         rules: &Rules,
         onlooker: &mut dyn Onlooker,
     ) -> Result<Expansion, ExpandError> {
-        let expected = self.mm_projector.input();
-        let (patches, width) = features.dims2().unwrap_or_default();
-        if patches == 0 || width != expected {
-            return Err(ExpandError::Features { expected, found: features.dims().to_vec() });
+        let (patches, _) = features.dims2().unwrap_or_default();
+        if patches == 0 {
+            return Err(self.unfit_features(features));
         }
         let prompt = self.prompt(instruction, patches)?;
         let embeddings = self.embed(&prompt, features)?;
         let Generated { sequence, prompt_length, hidden } =
             generate(&self.llama, &prompt, &embeddings, rules, onlooker)?;
-        let Some(first) = first_visual_token(&sequence, self.added.first_visual) else {
+        let Some(first) = first_visual_token(&sequence, self.tokenizer.first_visual()) else {
             return Err(ExpandError::SequenceTooShort(sequence.len()));
         };
         let visual_tokens = hidden.narrow(0, first, VISUAL_TOKENS)?;
         Ok(Expansion { sequence, prompt_length, visual_tokens })
-    }
-
-    /// The text of ids, special tokens included, as the tokenizer writes it.
-    pub fn decode(&self, ids: &[u32]) -> String {
-        self.tokenizer.decode(ids, false)
-    }
-
-    /// Each id's token as the vocabulary spells it; empty for an id that it lacks.
-    pub fn pieces(&self, ids: &[u32]) -> Vec<String> {
-        ids.iter().map(|id| self.tokenizer.id_to_token(*id).unwrap_or_default()).collect()
     }
 
     /// The language model.
@@ -162,59 +147,46 @@ impl Llava {
     /// picture's projected features.
     ///
     /// # Errors
-    /// Tokens in the instruction that mark where a picture stands; a failing device.
+    /// Tokens in the instruction that mark where a picture stands; features of another width; a failing device.
     pub fn embed(&self, prompt: &[u32], features: &Tensor) -> Result<Tensor, ExpandError> {
-        let patches = features.dim(0)?;
-        let start = self.picture_place(prompt, patches)?;
-        let embeddings = self.llama.embed(prompt)?;
-        let picture = self.mm_projector.forward(&features.to_dtype(embeddings.dtype())?)?;
-        let after = start + patches;
-        let parts = [embeddings.narrow(0, 0, start)?, picture, embeddings.narrow(0, after, prompt.len() - after)?];
-        Ok(Tensor::cat(&parts, 0)?)
+        if features.rank() != 2 {
+            return Err(self.unfit_features(features));
+        }
+        Ok(self.embed_batch(&[prompt], &features.unsqueeze(0)?)?.squeeze(0)?)
     }
 
-    /// Where the placeholders begin. LLaVA insists, as we do, that the marks around them are the only ones; without
-    /// marks, that the placeholders are.
-    fn picture_place(&self, prompt: &[u32], patches: usize) -> Result<usize, ExpandError> {
-        let count = |token: u32| prompt.iter().filter(|id| **id == token).count();
-        let place = |token: u32| prompt.iter().position(|id| *id == token);
-        let AddedTokens { patch, ends, .. } = self.added;
-        let (start, stranger) = match ends {
-            Some((start, end)) => {
-                let stranger = if count(start) != 1 { IMAGE_START } else { IMAGE_END };
-                (place(start).filter(|_| count(start) == 1 && count(end) == 1).map(|start| start + 1), stranger)
+    /// The same for several sequences, each with a picture's features, [batch, patches, width]: [batch, n, hidden], where n
+    /// is the longest one's length and shorter ones are padded on the right as in [`Llama::embed_batch`]. Gradients flow
+    /// to the projector, the features and the token embeddings.
+    ///
+    /// # Errors
+    /// As [`Llava::embed`].
+    pub fn embed_batch(&self, sequences: &[impl AsRef<[u32]>], features: &Tensor) -> Result<Tensor, ExpandError> {
+        let (batch, patches, width) = features.dims3().unwrap_or_default();
+        if batch != sequences.len() || patches == 0 || width != self.mm_projector.input() {
+            return Err(self.unfit_features(features));
+        }
+        let embeddings = self.llama.embed_batch(sequences)?;
+        let (_, n, hidden) = embeddings.dims3()?;
+        let pictures = self.mm_projector.forward(&features.to_dtype(embeddings.dtype())?)?;
+        // The rows of all tokens, and below them those of all pictures: each place takes one of the two.
+        let rows = Tensor::cat(&[embeddings.flatten_to(1)?, pictures.flatten_to(1)?], 0)?;
+        let mut places: Vec<u32> = (0..(batch * n) as u32).collect();
+        let mut next = places.len() as u32;
+        for (sequence, places) in sequences.iter().zip(places.chunks_mut(n.max(1))) {
+            let start = self.tokenizer.picture_place(sequence.as_ref(), patches)?;
+            for place in places.iter_mut().skip(start).take(patches) {
+                *place = next;
+                next += 1;
             }
-            None => (place(patch).filter(|_| count(patch) == patches), IMAGE_PATCH),
-        };
-        start.filter(|start| start + patches <= prompt.len()).ok_or(ExpandError::ImageTokenInInstruction(stranger))
+        }
+        let places = Tensor::new(places, rows.device())?;
+        Ok(rows.index_select(&places, 0)?.reshape((batch, n, hidden))?)
     }
-}
 
-/// The prompt as the authors write it: template `vicuna_v1_1` around MGIE's question, the picture after the question.
-fn prompt_text(instruction: &str, patches: usize, use_im_start_end: bool) -> String {
-    let (start, end) = if use_im_start_end { (IMAGE_START, IMAGE_END) } else { ("", "") };
-    let picture = IMAGE_PATCH.repeat(patches);
-    format!("{SYSTEM} USER: what will this image be like if '{instruction}'\n{start}{picture}{end} ASSISTANT:")
-}
-
-/// Adds what the tokenizer's files lack, in the notebook's order: `[IMG0]` … `[IMG7]`, then the picture's tokens.
-fn add_tokens(
-    tokenizer: &mut LlamaTokenizer,
-    use_im_start_end: bool,
-    folder: &Path,
-) -> Result<AddedTokens, WeightsError> {
-    let visual: Vec<String> = (0..VISUAL_TOKENS).map(|i| format!("[IMG{i}]")).collect();
-    tokenizer.add_tokens(&visual.iter().map(String::as_str).collect::<Vec<_>>());
-    tokenizer.add_tokens(&[IMAGE_PATCH]);
-    if use_im_start_end {
-        tokenizer.add_tokens(&[IMAGE_START, IMAGE_END]);
+    fn unfit_features(&self, features: &Tensor) -> ExpandError {
+        ExpandError::Features { expected: self.mm_projector.input(), found: features.dims().to_vec() }
     }
-    let id = |token: &str| {
-        let lacks = || WeightsError::malformed(folder, format!("its tokenizer does not take the token `{token}`"));
-        tokenizer.token_to_id(token).ok_or_else(lacks)
-    };
-    let ends = if use_im_start_end { Some((id(IMAGE_START)?, id(IMAGE_END)?)) } else { None };
-    Ok(AddedTokens { patch: id(IMAGE_PATCH)?, ends, first_visual: id("[IMG0]")? })
 }
 
 /// Whether a tensor of a LLaVA's or MGIE's files is loaded: not the edit head, nor what older files store of the picture's
@@ -227,7 +199,7 @@ fn is_used(name: &str) -> bool {
 /// Token embeddings and output rows must be as many as there are tokens: a base model alone lacks those of `[IMG0..7]`.
 fn check_rows(
     weights: &Weights,
-    tokenizer: &LlamaTokenizer,
+    tokenizer: &LlavaTokenizer,
     folder: &Path,
     mllm: Option<&Path>,
 ) -> Result<(), WeightsError> {
@@ -256,7 +228,7 @@ fn check_rows(
 
 #[cfg(test)]
 mod tests {
-    use super::{is_used, prompt_text};
+    use super::is_used;
 
     #[test]
     fn memory_is_asked_for_what_is_loaded_and_for_nothing_else_in_the_files() {
@@ -270,16 +242,5 @@ mod tests {
         ] {
             assert!(!is_used(name), "{name}");
         }
-    }
-
-    #[test]
-    fn the_prompt_is_the_authors_with_the_picture_after_the_question() {
-        assert_eq!(
-            prompt_text("make it  red", 2, true),
-            "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, \
-             detailed, and polite answers to the user's questions. USER: what will this image be like if 'make it  \
-             red'\n<im_start><im_patch><im_patch><im_end> ASSISTANT:"
-        );
-        assert!(prompt_text("", 1, false).ends_with("like if ''\n<im_patch> ASSISTANT:"));
     }
 }

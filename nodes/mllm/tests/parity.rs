@@ -121,7 +121,7 @@ fn visual_tokens_and_texts_are_the_references() {
         let expected = goldens().get_any(&format!("{name}.visual_tokens")).unwrap();
         let error = relative_rms(&expansion.visual_tokens, &expected);
         assert!(error < 1e-5, "{name}: visual tokens are {error:e} off");
-        let raw_text = llava().decode(&expansion.sequence);
+        let raw_text = llava().tokenizer().decode(&expansion.sequence);
         assert_eq!(Some(raw_text.as_str()), case["raw_text"].as_str(), "{name}");
         assert_eq!(Some(expressive_instruction(&raw_text).as_str()), case["text"].as_str(), "{name}");
     }
