@@ -164,7 +164,8 @@ mod tests {
     fn letters_are_drawn_at_their_place_and_size() {
         let mut canvas = Canvas::new(7, 9, WHITE).unwrap();
         assert_eq!(canvas.text(1, 1, 6, 1, "T", BLACK), 9);
-        let expected = [".......", ".#####.", "...#...", "...#...", "...#...", "...#...", "...#...", "...#...", "......."];
+        let expected =
+            [".......", ".#####.", "...#...", "...#...", "...#...", "...#...", "...#...", "...#...", "......."];
         assert_eq!(rows(&canvas), expected);
         let mut larger = Canvas::new(14, 18, WHITE).unwrap();
         larger.text(2, 2, 12, 2, "T", BLACK);

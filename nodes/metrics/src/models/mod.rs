@@ -1,0 +1,4 @@
+//! The models that metrics look through, each in one file.
+
+pub mod lpips;
+pub mod vit;
