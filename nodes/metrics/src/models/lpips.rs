@@ -1,9 +1,7 @@
 //! LPIPS, the learned perceptual distance (arXiv 1801.03924, equation 1), version 0.1, with AlexNet or VGG16: the numbers
 //! and tensor names of https://github.com/richzhang/PerceptualSimilarity. Which network it is, the first kernel tells.
 //!
-//! Two sorts of files are read: the whole state dict of `lpips.LPIPS(net=…)` (`net.slice1.0.weight`, …,
-//! `lin0.model.1.weight`), and the small file of the package with the `lin` weights alone, together with torchvision's
-//! backbone (`features.0.weight`, …).
+//! What is read is the whole state dict of `lpips.LPIPS(net=…)`: `net.slice1.0.weight`, …, `lin0.model.1.weight`, ….
 
 use candle_core::{Result, Tensor};
 use mgie_weights::Weights;
@@ -91,18 +89,14 @@ impl Lpips {
     /// # Errors
     /// Those of [`Weights::get`]; what is missing or misshapen, `w` collects.
     pub fn load(w: &Weights) -> Result<Self> {
-        let name = |slice: usize, number: usize| {
-            let own = format!("net.slice{slice}.{number}");
-            if w.contains(&format!("{own}.weight")) { own } else { format!("features.{number}") }
-        };
-        let [_, _, side, _] = w.sizes(&format!("{}.weight", name(1, 0)))?;
-        let (plan, least_side) = if side == 11 { (ALEX, 63) } else { (VGG, 16) };
+        let [_, _, side, _] = w.sizes("net.slice1.0.weight")?;
+        let (plan, least_side) = if side == 11 { (ALEX, 31) } else { (VGG, 16) };
         let (mut width, mut taps) = (3, 0);
         let mut layers = Vec::with_capacity(plan.len());
         for step in plan {
             layers.push(match *step {
                 Convolve(slice, number, side, stride, border) => {
-                    let w = w.pp(name(slice, number));
+                    let w = w.pp(format_args!("net.slice{slice}.{number}"));
                     let [wider] = w.sizes("bias")?;
                     let weight = w.get((wider, width, side, side), "weight")?;
                     width = wider;

@@ -161,8 +161,7 @@ impl Layer {
     fn attention(&self, x: &Tensor) -> Result<Tensor> {
         let (b, n, width) = x.dims3()?;
         let heads = |x: Tensor| x.reshape((b, n, self.heads, width / self.heads))?.transpose(1, 2)?.contiguous();
-        let (q, k, v) =
-            (heads(self.query.forward(x)?)?, heads(self.key.forward(x)?)?, heads(self.value.forward(x)?)?);
+        let (q, k, v) = (heads(self.query.forward(x)?)?, heads(self.key.forward(x)?)?, heads(self.value.forward(x)?)?);
         let scale = 1.0 / ((width / self.heads) as f64).sqrt();
         let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? * scale)?;
         let mixed = softmax_last_dim(&scores)?.matmul(&v)?;

@@ -30,6 +30,12 @@ pub fn picture(tensor: &str) -> Value {
     from_bytes(&tensors(DType::U8).get_any(tensor).unwrap())
 }
 
+/// graphs/photos/landscape.png.
+pub fn landscape() -> Value {
+    let file = std::fs::read(root().join("graphs/photos/landscape.png")).unwrap();
+    mgie_image::decode::decode(&file).unwrap().into_value().unwrap()
+}
+
 fn from_bytes(tensor: &Tensor) -> Value {
     let bytes: Vec<u8> = tensor.flatten_all().unwrap().to_vec1().unwrap();
     image(tensor.dims(), bytes.iter().map(|v| f32::from(*v) / 255.0).collect(), 8)
