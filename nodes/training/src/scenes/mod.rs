@@ -4,14 +4,17 @@
 //! numbers, and sets with other indices hold other scenes. The goal follows from source picture and instruction alone.
 //!
 //! Reading order: [`world`] (what a scene is), [`draw`] and [`photo`] (its pixels), [`edit`] (what is done to it),
-//! [`plan`] (which edit of which scene), [`words`] and [`phrasings`] (all of it in words), [`chance`] (the generator).
+//! [`plan`] (which edit of which scene), [`words`] and [`phrasings`] (all of it in words), [`chance`] (the generator),
+//! [`set`] (many of them on disk) and [`node`].
 
 pub mod chance;
 pub mod draw;
 pub mod edit;
+pub mod node;
 pub mod photo;
 mod phrasings;
 mod plan;
+pub mod set;
 mod words;
 pub mod world;
 
@@ -19,6 +22,10 @@ use chance::Chance;
 pub use draw::Pixels;
 pub use edit::{Edit, Family};
 pub use world::SIDE;
+
+/// Version of the world: raised when a pixel or a word of any scene changes, so that sets on disk are not taken for what
+/// would be written today.
+pub const VERSION: u32 = 1;
 
 /// A source, what is asked for, and the goal.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,3 +96,6 @@ fn sketch_of(seed: u64, index: u64, family: Option<Family>) -> Sketch {
     let instruction = words::instruction(edit, &scene, &mut chance);
     Sketch { scene, edit, goal, instruction }
 }
+
+#[cfg(test)]
+mod tests;

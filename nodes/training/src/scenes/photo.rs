@@ -60,3 +60,32 @@ fn mosaic(pixels: &[u8]) -> Pixels {
     let area = (BLOCK * BLOCK) as u32;
     (0..pixels.len()).flat_map(|index| sums[block_of(index)].map(|sum| ((sum + area / 2) / area) as u8)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adjustments_do_to_a_pixel_what_they_say() {
+        // Worked out by hand from each line's definition.
+        let of_one = |adjustment: Adjustment, pixel: [u8; 3]| adjustment.apply(&pixel);
+        assert_eq!(of_one(Adjustment::Brighten, [0, 255, 127]), [89, 255, 172]);
+        assert_eq!(of_one(Adjustment::Darken, [0, 255, 100]), [0, 140, 55]);
+        assert_eq!(of_one(Adjustment::Contrast, [128, 228, 28]), [128, 255, 0]);
+        assert_eq!(of_one(Adjustment::Contrast, [138, 118, 128]), [144, 112, 128]);
+        assert_eq!(of_one(Adjustment::BlackAndWhite, [255, 0, 0]), [76, 76, 76]);
+        assert_eq!(of_one(Adjustment::Warmer, [255, 9, 255]), [255, 9, 179]);
+        assert_eq!(of_one(Adjustment::Cooler, [255, 9, 255]), [179, 9, 255]);
+        assert_eq!(of_one(Adjustment::Poster, [42, 43, 255]), [0, 85, 255]);
+    }
+
+    #[test]
+    fn a_mosaic_keeps_each_blocks_mean() {
+        let mut picture = vec![0; SIDE * SIDE * 3];
+        picture[..3].copy_from_slice(&[64, 128, 255]);
+        let mosaic = Adjustment::Mosaic.apply(&picture);
+        let at = |x: usize, y: usize| [0, 1, 2].map(|i| mosaic[(y * SIDE + x) * 3 + i]);
+        assert_eq!((at(0, 0), at(7, 7)), ([1, 2, 4], [1, 2, 4]));
+        assert_eq!((at(8, 0), at(0, 8)), ([0; 3], [0; 3]));
+    }
+}
