@@ -28,7 +28,11 @@ pub fn pair(entry: &Entry, side: usize) -> Result<Pair, Failure> {
 /// Reads a picture as RGB in 0..1.
 fn read(path: &Path) -> Result<Picture, Failure> {
     let bytes = file::read_whole(path, MAX_FILE_BYTES)?;
-    let picture = decode(&bytes).map_err(|problem| Failure::file(path, problem.message).remedy(problem.remedy))?;
+    let picture = decode(&bytes).map_err(|problem| {
+        // Some decoders end their message with a line of its own.
+        let message: Vec<&str> = problem.message.split_whitespace().collect();
+        Failure::file(path, message.join(" ")).remedy(problem.remedy)
+    })?;
     let picture = picture.into_display();
     Ok(match picture.channels {
         4 => {

@@ -142,13 +142,16 @@ fn a_cut_off_jpeg_is_named_when_it_is_read() {
     let set = Set::new();
     let path = set.path("0000145/9_1.jpg");
     let bytes = fs::read(&path).unwrap();
-    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
     let failure = set.open().pair(2, 16).unwrap_err();
     assert_eq!(failure.place, path.display().to_string());
     assert!(failure.message.contains("end-of-image"), "{failure}");
     assert!(!failure.remedy.is_empty(), "{failure}");
     fs::write(&path, "no picture").unwrap();
     assert_eq!(set.open().pair(2, 16).unwrap_err().place, path.display().to_string());
+    fs::write(&path, &bytes[..200]).unwrap();
+    let told = set.open().pair(2, 16).unwrap_err().to_string();
+    assert!(told.starts_with(&path.display().to_string()) && !told.contains('\n'), "{told:?}");
 }
 
 #[test]

@@ -43,11 +43,11 @@ fn objects_lie_whole_in_quadrants_of_their_own_and_in_shapes_of_their_own() {
 
 #[test]
 fn every_edit_changes_something_that_one_can_see() {
-    for index in 0..3000 {
+    for index in 0..1000 {
         let example = sample(12, index);
         let off: u64 = example.source.iter().zip(&example.goal).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-        // A small object that goes from one colour to the next covers some 250 pixels.
-        assert!(off > 8000, "scene {index}: {} changes {off} levels in all", example.instruction);
+        // The least is a small white circle in snow that becomes a square: some 100 pixels, each of 50 levels.
+        assert!(off > 3000, "scene {index}: {} changes {off} levels in all", example.instruction);
     }
 }
 
@@ -73,7 +73,7 @@ fn must_see_edits_are_unambiguous() {
 
 #[test]
 fn a_brief_must_see_instruction_keeps_what_only_the_picture_shows() {
-    for index in 0..3000 {
+    for index in 0..1000 {
         let example = sample_of(13, index, Some(Family::MustSee));
         assert!(!example.key.is_empty());
         for word in &example.key {
@@ -128,7 +128,7 @@ fn texts_are_short_and_of_a_small_vocabulary() {
             words.insert(word.to_owned());
         }
     };
-    for index in 0..4000 {
+    for index in 0..1500 {
         let example = sample(14, index);
         told(&example.instruction, 12);
         told(&example.expressive, 16);
