@@ -1,5 +1,6 @@
-//! MagicBrush's layout, as its archives unpack: `edit_turns.json` lists the turns, `images/ID/` holds their pictures, and
-//! `global_descriptions.json`, where it is there, says what is on each. Masks are not used: MGIE edits without them.
+//! MagicBrush's layout, as its archives unpack: `edit_turns.json` lists the turns, `images/ID/` holds their pictures,
+//! and `global_descriptions.json`, where it is there, says what is on each. Masks are not used: MGIE edits without
+//! them.
 //!
 //! Source: the README of OSU-NLP-Group/MagicBrush.
 

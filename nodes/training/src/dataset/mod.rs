@@ -16,7 +16,7 @@
 //!
 //! Source: `process_data.ipynb` of apple/ml-mgie; `prepare_dataset.py` of timothybrooks/instruct-pix2pix.
 //!
-//! Reading order: this, [`pair_folders`] and [`magic_brush`] (the two layouts), [`pictures`], [`notes`], [`write`].
+//! Reading order: this, `pair_folders` and `magic_brush` (the two layouts), `pictures`, [`notes`], [`write`].
 
 mod magic_brush;
 pub mod notes;
@@ -116,12 +116,12 @@ impl Dataset {
         self.entries.is_empty()
     }
 
-    /// The pictures of edit `index` as squares of `side` pixels: the largest square in the middle, resized with Pillow's
-    /// bicubic filter, as MGIE's authors do it.
+    /// The pictures of edit `index` as squares of `side` pixels: the largest square in the middle, resized with
+    /// Pillow's bicubic filter, as MGIE's authors do it.
     ///
     /// # Errors
-    /// A failure that names the file where it is no picture or broken, or source and goal differ in size, or there is no
-    /// edit of that index.
+    /// A failure that names the file where it is no picture or broken, or source and goal differ in size, or there is
+    /// no edit of that index.
     pub fn pair(&self, index: usize, side: usize) -> Result<Pair, Failure> {
         let entry = self.entries.get(index).ok_or_else(|| {
             Failure::file(&self.folder, format!("the set has {} edits, not one of index {index}", self.len()))

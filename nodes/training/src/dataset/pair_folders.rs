@@ -1,5 +1,5 @@
-//! The layout of InstructPix2Pix and IPr2Pr: a folder an instruction, in it one or more pairs of pictures, each by the seed
-//! that made it.
+//! The layout of InstructPix2Pix and IPr2Pr: a folder an instruction, in it one or more pairs of pictures, each by the
+//! seed that made it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;

@@ -215,7 +215,7 @@ fn magic_brush_turns_are_read_and_a_lost_picture_named() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir_all(at("images/42")).unwrap();
-    let turns = r#"[{"input": "42-input.png", "mask": "42-mask1.png", "output": "42-output1.png", "instruction": "add a cat"}]"#;
+    let turns = r#"[{"input": "42-input.png", "output": "42-output1.png", "instruction": "add a cat"}]"#;
     fs::write(at("edit_turns.json"), turns).unwrap();
     fs::write(at("global_descriptions.json"), r#"{"42": {"42-output1.png": "a cat"}}"#).unwrap();
     picture(&at("images/42/42-input.png"), 8, 8, ImageFormat::Png);

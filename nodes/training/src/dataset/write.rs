@@ -77,8 +77,8 @@ impl NewSet {
         Ok(Self { folder: folder.to_owned(), hidden })
     }
 
-    /// Writes one edit: JPEG of quality 100 without chroma subsampling. Several threads may do so at once, with different
-    /// ids.
+    /// Writes one edit: JPEG of quality 100 without chroma subsampling. Several threads may do so at once, with
+    /// different ids.
     ///
     /// # Errors
     /// A failure that names the set's folder where it cannot be written.

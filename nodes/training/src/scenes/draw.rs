@@ -1,5 +1,5 @@
-//! From a scene to its pixels. Only +, −, ×, ÷ and comparisons of f32 are used, which IEEE 754 fixes to the bit, so that
-//! a scene has the same bytes on every machine; every background is smooth, since a small VAE has to keep it.
+//! From a scene to its pixels. Only +, −, ×, ÷ and comparisons of f32 are used, which IEEE 754 fixes to the bit, so
+//! that a scene has the same bytes on every machine; every background is smooth, since a small VAE has to keep it.
 
 use super::world::{Background, Horizon, Light, Object, SIDE, Scene, Shape};
 

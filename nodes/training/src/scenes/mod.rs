@@ -1,10 +1,11 @@
 //! The procedural world that the small model learns: pictures of a few objects, and edits of them.
 //!
-//! [`sample`] is a pure function of seed and index, to the byte and on every machine, so that a data set is named by three
-//! numbers, and sets with other indices hold other scenes. The goal follows from source picture and instruction alone.
+//! [`sample`] is a pure function of seed and index, to the byte and on every machine, so that a data set is named by
+//! three numbers, and sets with other indices hold other scenes. The goal follows from source picture and instruction
+//! alone.
 //!
 //! Reading order: [`world`] (what a scene is), [`draw`] and [`photo`] (its pixels), [`edit`] (what is done to it),
-//! [`plan`] (which edit of which scene), [`words`] and [`phrasings`] (all of it in words), [`chance`] (the generator),
+//! `plan` (which edit of which scene), `words` and `phrasings` (all of it in words), [`chance`] (the generator),
 //! [`set`] (many of them on disk) and [`node`].
 
 pub mod chance;
@@ -23,8 +24,8 @@ pub use draw::Pixels;
 pub use edit::{Edit, Family};
 pub use world::SIDE;
 
-/// Version of the world: raised when a pixel or a word of any scene changes, so that sets on disk are not taken for what
-/// would be written today.
+/// Version of the world: raised when a pixel or a word of any scene changes, so that sets on disk are not taken for
+/// what would be written today.
 pub const VERSION: u32 = 1;
 
 /// A source, what is asked for, and the goal.

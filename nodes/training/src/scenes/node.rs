@@ -13,8 +13,8 @@ pub fn definition() -> NodeDefinition {
         "training.scenes",
         "Scenes",
         "Training",
-        "Writes a data set of procedural scenes and edits in the layout that InstructPix2Pix and MGIE are trained on. A \
-         folder that holds exactly this set is left as it is, one that holds anything else is refused.",
+        "Writes a data set of procedural scenes and edits in the layout that InstructPix2Pix and MGIE are trained on. \
+         A folder that holds exactly this set is left as it is, one that holds anything else is refused.",
     )
     .parameter(
         "folder",
@@ -36,7 +36,12 @@ pub fn definition() -> NodeDefinition {
         "Index of the first scene. Sets share no scene where their seeds differ, or where the ranges from first to \
          first + count do not overlap: keep one of the two apart for what is held out.",
     )
-    .parameter("families", "Families", families, "All families of edits in their shares (30 % photoshop, 20 % global, 20 % local, 30 % must_see), or one.")
+    .parameter(
+        "families",
+        "Families",
+        families,
+        "All families of edits in their shares (30 % photoshop, 20 % global, 20 % local, 30 % must_see), or one.",
+    )
     .output("folder", "Folder", kind::TEXT, "The folder that holds the set.")
     .with_side_effect();
     NodeDefinition::new(description, run)

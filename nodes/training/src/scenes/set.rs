@@ -63,8 +63,8 @@ impl SceneSet {
     }
 
     /// Writes the set into `folder` on `threads` threads, and tells `done` after every few examples how many there are;
-    /// a failure of `done` ends it and leaves nothing behind. Where the folder holds exactly this set, it stays as it is.
-    /// Answers whether anything was written.
+    /// a failure of `done` ends it and leaves nothing behind. Where the folder holds exactly this set, it stays as it
+    /// is. Answers whether anything was written.
     ///
     /// # Errors
     /// That of `done`, and a failure that names the folder where something else is in it or it cannot be written.

@@ -1,5 +1,5 @@
-//! Scenes and edits in words: instructions as people type them, what they mean for this picture, captions, and questions
-//! with their answers. All of it is lower case, of one small vocabulary.
+//! Scenes and edits in words: instructions as people type them, what they mean for this picture, captions, and
+//! questions with their answers. All of it is lower case, of one small vocabulary.
 
 use super::chance::Chance;
 use super::edit::Edit;
