@@ -16,7 +16,7 @@
 //!
 //! Source: `process_data.ipynb` of apple/ml-mgie; `prepare_dataset.py` of timothybrooks/instruct-pix2pix.
 //!
-//! Reading order: this, `pair_folders` and `magic_brush` (the two layouts), `pictures`, [`notes`], [`write`].
+//! Reading order: this, `pair_folders` and `magic_brush` (the two layouts), `pictures`, [`notes`], [`mod@write`].
 
 mod magic_brush;
 pub mod notes;
