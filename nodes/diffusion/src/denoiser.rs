@@ -187,7 +187,7 @@ pub fn answer(unet: &Unet, at: &Device, message: &Message) -> Result<Message, Fa
     let tensor = |tensor| to_candle_as(tensor, unet.dtype(), at);
     let output = pool::with_threads(threads, || -> Result<Tensor, WeightsError> {
         let x = Tensor::cat(&[tensor(latents)?, tensor(image_latents)?], 1)?;
-        Ok(unet.forward(&x, timestep, &tensor(conditioning)?)?)
+        Ok(unet.forward(&x, &[timestep], &tensor(conditioning)?)?)
     })?;
     Ok(Message::json(json!({})).with_tensor("output", from_candle(&output)?))
 }

@@ -1,17 +1,13 @@
 //! Stable Diffusion 1.5's parts of an InstructPix2Pix edit, as models and as nodes: the VAE, the eight-channel UNet,
 //! the samplers and the noise. What each computes is fixed by diffusers; numbers are compared with it in the tests.
 //!
-//! Reading order: [`unet`] and [`vae`] (with [`transformer`], [`residual`], [`attention`], [`convolution`] and [`layers`] below them),
+//! Reading order: [`unet`] and [`vae`] (with [`transformer`], [`residual`] and [`layers`] below them),
 //! [`schedule`], [`samplers`], [`guidance`] and [`noise`] (what happens between calls of the UNet), [`denoiser`] (how the
 //! two sides meet over the door), and one module a node in [`nodes`].
 
-pub mod attention;
 pub mod config;
-pub mod convolution;
-mod cpu_attention;
 pub mod denoiser;
 pub mod guidance;
-pub mod kernels;
 pub mod layers;
 pub mod nodes;
 pub mod noise;

@@ -2,11 +2,10 @@
 //! Source: diffusers `ResnetBlock2D`, `Downsample2D`, `Upsample2D`.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Conv2d, Linear, Module};
+use mgie_kernels::Stride;
 use mgie_weights::Weights;
 
-use crate::convolution::{Conv3x3, Stride};
-use crate::layers::{GroupNorm, conv1x1, linear};
+use crate::layers::{Conv1x1, Conv3x3, GroupNorm, Linear};
 
 /// What all residual blocks of a model have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +24,7 @@ pub struct ResidualBlock {
     time_emb_proj: Option<Linear>,
     norm2: GroupNorm,
     conv2: Conv3x3,
-    conv_shortcut: Option<Conv2d>,
+    conv_shortcut: Option<Conv1x1>,
 }
 
 impl ResidualBlock {
@@ -35,14 +34,14 @@ impl ResidualBlock {
         Ok(Self {
             norm1: GroupNorm::new(&w.pp("norm1"), groups, from, eps)?,
             conv1: Conv3x3::new(&w.pp("conv1"), from, to, Stride::One)?,
-            time_emb_proj: time_width.map(|width| linear(&w.pp("time_emb_proj"), width, to)).transpose()?,
+            time_emb_proj: time_width.map(|width| Linear::new(&w.pp("time_emb_proj"), width, to)).transpose()?,
             norm2: GroupNorm::new(&w.pp("norm2"), groups, to, eps)?,
             conv2: Conv3x3::new(&w.pp("conv2"), to, to, Stride::One)?,
-            conv_shortcut: (from != to).then(|| conv1x1(&w.pp("conv_shortcut"), from, to)).transpose()?,
+            conv_shortcut: (from != to).then(|| Conv1x1::new(&w.pp("conv_shortcut"), from, to)).transpose()?,
         })
     }
 
-    /// `x` `[batch, from, h, w]` to `[batch, to, h, w]`; `time` is `[1, time_width]` with SiLU already applied.
+    /// `x` `[batch, from, h, w]` to `[batch, to, h, w]`; `time` is `[1 or batch, time_width]` with SiLU already applied.
     pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
         let mut h = self.conv1.forward(&self.norm1.forward_silu(x)?)?;
         if let (Some(project), Some(time)) = (&self.time_emb_proj, time) {
@@ -70,6 +69,6 @@ impl Upsample {
 
     /// `[batch, channels, _, _]` to `[batch, channels, height, width]`.
     pub fn forward(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
-        self.conv.forward(&x.upsample_nearest2d(height, width)?)
+        self.conv.forward(&mgie_kernels::upsample(x, height, width)?)
     }
 }

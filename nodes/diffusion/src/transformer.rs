@@ -2,11 +2,10 @@
 //! Source: diffusers `Transformer2DModel`, `BasicTransformerBlock`, `GEGLU`.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{LayerNorm, Linear, Module};
+use mgie_kernels::{attention, geglu};
 use mgie_weights::Weights;
 
-use crate::attention::attention;
-use crate::layers::{GroupNorm, conv1x1_as_linear, layer_norm, linear, linear_without_bias};
+use crate::layers::{GroupNorm, LayerNorm, Linear};
 
 /// The feed-forward layer is this many times as wide as its input.
 const FEED_FORWARD_FACTOR: usize = 4;
@@ -44,7 +43,7 @@ impl SpatialTransformer {
     /// Loads the stack below `w`.
     pub fn new(w: &Weights, widths: Widths) -> Result<Self> {
         let Widths { channels, groups, layers, .. } = widths;
-        let project = if widths.linear_projection { linear } else { conv1x1_as_linear };
+        let project = if widths.linear_projection { Linear::new } else { Linear::of_conv1x1 };
         let blocks = w.pp("transformer_blocks");
         Ok(Self {
             norm: GroupNorm::new(&w.pp("norm"), groups, channels, NORM_EPS)?,
@@ -84,11 +83,11 @@ impl TransformerBlock {
     fn new(w: &Weights, widths: Widths) -> Result<Self> {
         let Widths { channels, heads, context, .. } = widths;
         Ok(Self {
-            norm1: layer_norm(&w.pp("norm1"), channels)?,
+            norm1: LayerNorm::new(&w.pp("norm1"), channels)?,
             attn1: Attention::new(&w.pp("attn1"), channels, channels, heads)?,
-            norm2: layer_norm(&w.pp("norm2"), channels)?,
+            norm2: LayerNorm::new(&w.pp("norm2"), channels)?,
             attn2: Attention::new(&w.pp("attn2"), channels, context, heads)?,
-            norm3: layer_norm(&w.pp("norm3"), channels)?,
+            norm3: LayerNorm::new(&w.pp("norm3"), channels)?,
             ff: FeedForward::new(&w.pp("ff").pp("net"), channels)?,
         })
     }
@@ -113,17 +112,17 @@ struct Attention {
 impl Attention {
     fn new(w: &Weights, channels: usize, context: usize, heads: usize) -> Result<Self> {
         Ok(Self {
-            to_q: linear_without_bias(&w.pp("to_q"), channels, channels)?,
-            to_k: linear_without_bias(&w.pp("to_k"), context, channels)?,
-            to_v: linear_without_bias(&w.pp("to_v"), context, channels)?,
-            to_out: linear(&w.pp("to_out.0"), channels, channels)?,
+            to_q: Linear::without_bias(&w.pp("to_q"), channels, channels)?,
+            to_k: Linear::without_bias(&w.pp("to_k"), context, channels)?,
+            to_v: Linear::without_bias(&w.pp("to_v"), context, channels)?,
+            to_out: Linear::new(&w.pp("to_out.0"), channels, channels)?,
             heads,
         })
     }
 
     fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
         let (keys, values) = (self.to_k.forward(context)?, self.to_v.forward(context)?);
-        self.to_out.forward(&attention(&self.to_q.forward(x)?, &keys, &values, self.heads)?)
+        self.to_out.forward(&attention(&self.to_q.forward(x)?, &keys, &values, self.heads, false)?)
     }
 }
 
@@ -137,12 +136,13 @@ struct FeedForward {
 impl FeedForward {
     fn new(w: &Weights, channels: usize) -> Result<Self> {
         let inner = channels * FEED_FORWARD_FACTOR;
-        Ok(Self { inner: linear(&w.pp("0.proj"), channels, 2 * inner)?, outer: linear(&w.pp(2), inner, channels)? })
+        Ok(Self {
+            inner: Linear::new(&w.pp("0.proj"), channels, 2 * inner)?,
+            outer: Linear::new(&w.pp(2), inner, channels)?,
+        })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let halves = self.inner.forward(x)?.chunk(2, 2)?;
-        let [value, gate] = halves.as_slice() else { candle_core::bail!("two halves of a layer of even width") };
-        self.outer.forward(&(value * gate.gelu_erf()?)?)
+        self.outer.forward(&geglu(&self.inner.forward(x)?)?)
     }
 }

@@ -3,13 +3,12 @@
 //! Source: Rombach et al., arXiv 2112.10752; diffusers 0.35 `UNet2DConditionModel`.
 
 use candle_core::{DType, Result, Tensor};
-use candle_nn::{Linear, Module};
+use mgie_kernels::Stride;
 use mgie_weights::{Weights, WeightsError};
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::convolution::{Conv3x3, Stride};
-use crate::layers::{GroupNorm, linear};
+use crate::layers::{Conv3x3, GroupNorm, Linear};
 use crate::residual::{Norms, ResidualBlock, Upsample};
 use crate::transformer::{SpatialTransformer, Widths};
 
@@ -207,8 +206,8 @@ impl Unet {
             dtype: w.dtype(),
             conv_in: Conv3x3::new(&w.pp("conv_in"), config.in_channels, first.channels, Stride::One)?,
             time_embedding: [
-                linear(&time.pp("linear_1"), first.channels, time_width)?,
-                linear(&time.pp("linear_2"), time_width, time_width)?,
+                Linear::new(&time.pp("linear_1"), first.channels, time_width)?,
+                Linear::new(&time.pp("linear_2"), time_width, time_width)?,
             ],
             down_blocks,
             mid_block,
@@ -230,14 +229,14 @@ impl Unet {
 
     /// Predicts the noise.
     ///
-    /// `x` is `[batch, in_channels, h, w]` of any height and width from 1, `timestep` counts training steps (fractions
-    /// allowed), `context` is `[batch, tokens, cross_attention_dim]`; both in the model's dtype. The result is
+    /// `x` is `[batch, in_channels, h, w]` of any height and width from 1, `timesteps` count training steps (fractions
+    /// allowed; one for each of the batch, or one for all), `context` is `[batch, tokens, cross_attention_dim]`; both in the model's dtype. The result is
     /// `[batch, out_channels, h, w]`.
     ///
     /// # Errors
     /// Shapes that do not fit, no memory, a device that fails.
-    pub fn forward(&self, x: &Tensor, timestep: f64, context: &Tensor) -> Result<Tensor> {
-        let time = self.time(timestep, x)?;
+    pub fn forward(&self, x: &Tensor, timesteps: &[f64], context: &Tensor) -> Result<Tensor> {
+        let time = self.time(timesteps, x)?;
         let x = if self.config.center_input_sample { x.affine(2.0, -1.0)? } else { x.clone() };
         let mut x = self.conv_in.forward(&x)?;
         let mut skips = vec![x.clone()];
@@ -251,12 +250,13 @@ impl Unet {
         self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)
     }
 
-    /// The time embedding `[1, 4·channels]`, SiLU applied as every block would.
-    fn time(&self, timestep: f64, like: &Tensor) -> Result<Tensor> {
+    /// The time embeddings `[timesteps, 4·channels]`, SiLU applied as every block would.
+    fn time(&self, timesteps: &[f64], like: &Tensor) -> Result<Tensor> {
         let UnetConfig { levels, cosine_first, freq_shift, .. } = &self.config;
         let width = levels.first().map_or(0, |level| level.channels);
-        let waves = sinusoids(timestep as f32, width, *cosine_first, *freq_shift as f32);
-        let waves = Tensor::from_vec(waves, (1, width), like.device())?.to_dtype(self.dtype)?;
+        let waves = |timestep: &f64| sinusoids(*timestep as f32, width, *cosine_first, *freq_shift as f32);
+        let waves: Vec<f32> = timesteps.iter().flat_map(waves).collect();
+        let waves = Tensor::from_vec(waves, (timesteps.len(), width), like.device())?.to_dtype(self.dtype)?;
         let [linear_1, linear_2] = &self.time_embedding;
         linear_2.forward(&linear_1.forward(&waves)?.silu()?)?.silu()
     }

@@ -4,14 +4,12 @@
 //! Source: Rombach et al., arXiv 2112.10752; diffusers 0.35 `AutoencoderKL`.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Conv2d, Linear, Module};
+use mgie_kernels::{Stride, attention};
 use mgie_weights::{Checkpoint, Overlay, Rename, Weights, WeightsError};
 use serde_json::{Value, json};
 
-use crate::attention::attention;
 use crate::config::Config;
-use crate::convolution::{Conv3x3, Stride};
-use crate::layers::{GroupNorm, conv1x1, linear};
+use crate::layers::{Conv1x1, Conv3x3, GroupNorm, Linear};
 use crate::residual::{Norms, ResidualBlock, Upsample};
 use crate::room::Need;
 
@@ -145,7 +143,7 @@ pub struct Encoder {
     mid_block: MiddleBlock,
     conv_norm_out: GroupNorm,
     conv_out: Conv3x3,
-    quant_conv: Option<Conv2d>,
+    quant_conv: Option<Conv1x1>,
 }
 
 impl Encoder {
@@ -157,7 +155,7 @@ impl Encoder {
         let (top, bottom) = config.ends()?;
         let norms = config.norms();
         let moments = 2 * config.latent_channels;
-        let quant_conv = config.quant_conv.then(|| conv1x1(&w.pp("quant_conv"), moments, moments)).transpose()?;
+        let quant_conv = config.quant_conv.then(|| Conv1x1::new(&w.pp("quant_conv"), moments, moments)).transpose()?;
         let w = w.pp("encoder");
         let mut from = top;
         let mut down_blocks = Vec::new();
@@ -187,6 +185,16 @@ impl Encoder {
         &self.config
     }
 
+    /// Mean and log variance of the latents' distribution, each `[batch, latent_channels, h/factor, w/factor]`; the mean is
+    /// not multiplied by the scaling factor, the log variance is held within [−30, 20].
+    ///
+    /// # Errors
+    /// As [`Encoder::mode`].
+    pub fn moments(&self, picture: &Tensor, between: Between) -> Result<(Tensor, Tensor)> {
+        let (moments, channels) = (self.both(picture, between)?, self.config.latent_channels);
+        Ok((moments.narrow(1, 0, channels)?, moments.narrow(1, channels, channels)?.clamp(-30f32, 20f32)?))
+    }
+
     /// The mode of the latents' distribution, which is its mean; not multiplied by the scaling factor.
     ///
     /// `picture` is `[batch, 3, h, w]` in [−1, 1], h and w multiples of the factor; the result is
@@ -195,6 +203,11 @@ impl Encoder {
     /// # Errors
     /// Whatever `between` says; no memory; a device that fails.
     pub fn mode(&self, picture: &Tensor, between: Between) -> Result<Tensor> {
+        self.both(picture, between)?.narrow(1, 0, self.config.latent_channels)
+    }
+
+    /// Means in one half of the channels, log variances in the other.
+    fn both(&self, picture: &Tensor, between: Between) -> Result<Tensor> {
         let mut x = self.conv_in.forward(picture)?;
         for (resnets, downsampler) in &self.down_blocks {
             for resnet in resnets {
@@ -208,11 +221,10 @@ impl Encoder {
         }
         x = self.mid_block.forward(&x, between)?;
         x = self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)?;
-        if let Some(quant_conv) = &self.quant_conv {
-            x = quant_conv.forward(&x)?;
+        match &self.quant_conv {
+            Some(quant_conv) => quant_conv.forward(&x),
+            None => Ok(x),
         }
-        // The other half of the channels are the log variances.
-        x.narrow(1, 0, self.config.latent_channels)
     }
 }
 
@@ -220,7 +232,7 @@ impl Encoder {
 #[derive(Debug, Clone)]
 pub struct Decoder {
     config: VaeConfig,
-    post_quant_conv: Option<Conv2d>,
+    post_quant_conv: Option<Conv1x1>,
     conv_in: Conv3x3,
     mid_block: MiddleBlock,
     up_blocks: Vec<(Vec<ResidualBlock>, Option<Upsample>)>,
@@ -239,7 +251,7 @@ impl Decoder {
         let norms = config.norms();
         let latents = config.latent_channels;
         let post_quant_conv =
-            config.post_quant_conv.then(|| conv1x1(&w.pp("post_quant_conv"), latents, latents)).transpose()?;
+            config.post_quant_conv.then(|| Conv1x1::new(&w.pp("post_quant_conv"), latents, latents)).transpose()?;
         let w = w.pp("decoder");
         let mut from = bottom;
         let mut up_blocks = Vec::new();
@@ -341,7 +353,7 @@ struct PixelAttention {
 
 impl PixelAttention {
     fn new(w: &Weights, norms: Norms, channels: usize) -> Result<Self> {
-        let project = |name| linear(&w.pp(name), channels, channels);
+        let project = |name| Linear::new(&w.pp(name), channels, channels);
         Ok(Self {
             group_norm: GroupNorm::new(&w.pp("group_norm"), norms.groups, channels, norms.eps)?,
             to_q: project("to_q")?,
@@ -356,7 +368,7 @@ impl PixelAttention {
         // Pixels as rows: [batch, h·w, channels]
         let pixels = self.group_norm.forward(x)?.flatten_from(2)?.transpose(1, 2)?.contiguous()?;
         let (q, k, v) = (self.to_q.forward(&pixels)?, self.to_k.forward(&pixels)?, self.to_v.forward(&pixels)?);
-        let pixels = self.to_out.forward(&attention(&q, &k, &v, 1)?)?;
+        let pixels = self.to_out.forward(&attention(&q, &k, &v, 1, false)?)?;
         pixels.transpose(1, 2)?.reshape((batch, channels, height, width))? + x
     }
 }

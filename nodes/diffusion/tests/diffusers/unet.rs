@@ -33,7 +33,7 @@ fn epsilon_equals_the_reference_at_even_odd_and_tiny_sizes_and_at_fractional_tim
             let sample = goldens.tensor(&format!("{size}.sample")).unsqueeze(0).unwrap();
             let expected = goldens.tensor(&recorded);
             for (index, timestep) in timesteps.iter().enumerate() {
-                let found = unet.forward(&sample, f64::from(*timestep), &context).unwrap();
+                let found = unet.forward(&sample, &[f64::from(*timestep)], &context).unwrap();
                 let expected = flat(&expected.get(index).unwrap());
                 // PyTorch's own f32 is up to 1.3e-5 from its f64 here: the miniature's random weights amplify.
                 assert_close(&format!("{recorded} at {timestep}"), &flat(&found), &expected, 5e-5);
@@ -52,7 +52,7 @@ fn three_branches_in_one_batch_equal_the_pipelines() {
     let context =
         goldens.tensor("context").index_select(&Tensor::new(&[0u32, 1, 1], &Device::Cpu).unwrap(), 0).unwrap();
     let timestep = f64::from(goldens.values("timesteps")[1]);
-    let found = load("mgie", DType::F32).forward(&batch, timestep, &context).unwrap();
+    let found = load("mgie", DType::F32).forward(&batch, &[timestep], &context).unwrap();
     assert_close("branches", &flat(&found), &goldens.values("even.mgie.branches"), 5e-5);
 }
 
@@ -63,7 +63,7 @@ fn half_precision_stays_near_the_reference_since_time_norms_and_softmax_are_comp
     let sample = half("even.sample").unsqueeze(0).unwrap();
     let context = half("context").narrow(0, 0, 1).unwrap();
     let timestep = f64::from(goldens.values("timesteps")[1]);
-    let found = load("mgie", DType::F16).forward(&sample, timestep, &context).unwrap();
+    let found = load("mgie", DType::F16).forward(&sample, &[timestep], &context).unwrap();
     let expected = flat(&goldens.tensor("even.mgie.epsilon").get(1).unwrap());
     let distance = relative_rms(&flat(&found.to_dtype(DType::F32).unwrap()), &expected);
     // PyTorch's own f16 is 5e-3 from its f32 here. A cosine of t = 946 in f16 alone would be off by 0.3.
