@@ -37,7 +37,7 @@ impl Linear {
     ///
     /// # Errors
     /// Those of [`Weights::get`].
-    pub fn stored_as_conv1x1(w: &Weights, from: usize, to: usize) -> Result<Self> {
+    pub fn of_conv1x1(w: &Weights, from: usize, to: usize) -> Result<Self> {
         let weight = w.get((to, from, 1, 1), "weight")?.reshape((to, from))?;
         Ok(Self { weight, bias: Some(w.get(to, "bias")?) })
     }

@@ -230,11 +230,11 @@ impl Unet {
     /// Predicts the noise.
     ///
     /// `x` is `[batch, in_channels, h, w]` of any height and width from 1, `timesteps` count training steps (fractions
-    /// allowed; one for each of the batch, or one for all), `context` is `[batch, tokens, cross_attention_dim]`; both in the model's dtype. The result is
-    /// `[batch, out_channels, h, w]`.
+    /// allowed; one for all pictures or one for each), `context` is `[batch, tokens, cross_attention_dim]`; both in the
+    /// model's dtype. The result is `[batch, out_channels, h, w]`.
     ///
     /// # Errors
-    /// Shapes that do not fit, no memory, a device that fails.
+    /// Shapes or a number of timesteps that do not fit, no memory, a device that fails.
     pub fn forward(&self, x: &Tensor, timesteps: &[f64], context: &Tensor) -> Result<Tensor> {
         let time = self.time(timesteps, x)?;
         let x = if self.config.center_input_sample { x.affine(2.0, -1.0)? } else { x.clone() };
@@ -251,12 +251,16 @@ impl Unet {
     }
 
     /// The time embeddings `[timesteps, 4·channels]`, SiLU applied as every block would.
-    fn time(&self, timesteps: &[f64], like: &Tensor) -> Result<Tensor> {
+    fn time(&self, timesteps: &[f64], x: &Tensor) -> Result<Tensor> {
+        let (count, batch) = (timesteps.len(), x.dim(0)?);
+        if count != 1 && count != batch {
+            candle_core::bail!("{count} timesteps for {batch} pictures; expected one, or one for each")
+        }
         let UnetConfig { levels, cosine_first, freq_shift, .. } = &self.config;
         let width = levels.first().map_or(0, |level| level.channels);
         let waves = |timestep: &f64| sinusoids(*timestep as f32, width, *cosine_first, *freq_shift as f32);
         let waves: Vec<f32> = timesteps.iter().flat_map(waves).collect();
-        let waves = Tensor::from_vec(waves, (timesteps.len(), width), like.device())?.to_dtype(self.dtype)?;
+        let waves = Tensor::from_vec(waves, (count, width), x.device())?.to_dtype(self.dtype)?;
         let [linear_1, linear_2] = &self.time_embedding;
         linear_2.forward(&linear_1.forward(&waves)?.silu()?)?.silu()
     }
