@@ -1,11 +1,21 @@
 //! Training MGIE from the first stage to the last, and the world that the built-in model learns.
 
+pub mod checkpoint;
+pub mod curve;
 pub mod dataset;
+pub mod initial;
+pub mod model_files;
+pub mod nodes;
+pub mod optimizer;
+pub mod parameters;
 pub mod scenes;
+pub mod setup;
+pub mod stages;
+pub mod trainer;
 
 use mgie_plugin_api::Plugin;
 
 /// The training plugin.
 pub fn plugin() -> Plugin {
-    Plugin::new("training", env!("CARGO_PKG_VERSION")).node(scenes::node::definition())
+    Plugin::new("training", env!("CARGO_PKG_VERSION")).node(scenes::node::definition()).node(nodes::vae::definition())
 }

@@ -1,0 +1,3 @@
+//! One node a stage, and the nodes that use what was trained.
+
+pub mod vae;

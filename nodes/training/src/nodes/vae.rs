@@ -1,0 +1,73 @@
+//! `training.vae`: the autoencoder, the first stage.
+
+use crate::dataset::Dataset;
+use crate::model_files;
+use crate::parameters::Parameters;
+use crate::setup::{self, Defaults, Setup};
+use crate::stages::pixels;
+use crate::stages::vae::{VaeStage, normalise};
+use crate::trainer::train;
+use candle_core::DType;
+use mgie_diffusion::config::Config;
+use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
+use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
+use mgie_weights::{WeightsError, pool};
+
+/// Pictures whose latents are measured after the training.
+const MEASURED: usize = 256;
+
+/// The node.
+pub fn definition() -> NodeDefinition {
+    let description = NodeDescription::new(
+        "training.vae",
+        "Train VAE",
+        "Training",
+        "Trains the autoencoder between pictures and latents on sources and goals of a data set.",
+    );
+    let description = setup::with_parameters(description, Defaults { steps: 6000, batch: 8, part: 4, rate: 1e-3 })
+        .parameter("side", "Side", Domain::Integer { default: 128, hard: [8, 4096], soft: [64, 512] }, "Side of the pictures.")
+        .unit("px");
+    NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || vae(run)))
+}
+
+fn vae(run: &Run) -> Result<Outputs, Failure> {
+    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, "vae")?;
+    let folder = models.join("instruct-pix2pix/vae");
+    let config = VaeConfig::read(&Config::read(folder.join("config.json"))?)?;
+    let side = run.count("side")?;
+    let dataset = Dataset::open(&dataset)?;
+    let stage = VaeStage { config: config.clone(), dataset, side, seed: plan.seed, dtype };
+    let parameters = Parameters::new(&device, plan.seed, |_| true);
+    parameters.build(|w| Ok((Encoder::new(&w.pp("vae"), &config)?, Decoder::new(&w.pp("vae"), &config)?)))?;
+    let trained = train(run, &plan, &stage, &parameters)?;
+
+    let measured: Vec<_> =
+        (0..MEASURED.min(stage.dataset.len())).map(|i| Ok(stage.dataset.pair(i, side)?.source)).collect::<Result<_, Failure>>()?;
+    let (mean, deviation) = moments(&trained, &config, &measured).map_err(WeightsError::from)?;
+    normalise(&trained, &mean, &deviation).map_err(WeightsError::from)?;
+    model_files::write(&folder.join("diffusion_pytorch_model.safetensors"), &trained.below("vae"))?;
+    Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
+}
+
+/// Mean and deviation of each channel of the latents' modes.
+fn moments(
+    parameters: &Parameters,
+    config: &VaeConfig,
+    pictures: &[mgie_image::picture::Picture],
+) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {
+    let encoder = Encoder::new(&parameters.weights(DType::F32).pp("vae"), config)?;
+    let mut channels = vec![Vec::new(); config.latent_channels];
+    for some in pictures.chunks(16) {
+        let modes = encoder.mode(&pixels(some, parameters.device())?, &|| Ok(()))?;
+        for (channel, numbers) in channels.iter_mut().enumerate() {
+            numbers.extend(modes.narrow(1, channel, 1)?.flatten_all()?.to_vec1::<f32>()?);
+        }
+    }
+    let of = |numbers: &Vec<f32>| {
+        let count = numbers.len().max(1) as f64;
+        let mean = numbers.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
+        let variance = numbers.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / count;
+        (mean as f32, variance.sqrt().max(1e-6) as f32)
+    };
+    Ok(channels.iter().map(of).unzip())
+}

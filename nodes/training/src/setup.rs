@@ -1,0 +1,104 @@
+//! What all training nodes have in common: their parameters, and the plan and the device that these say.
+
+use crate::optimizer::Settings;
+use crate::trainer::Plan;
+use candle_core::{DType, Device};
+use mgie_plugin_api::{Domain, Failure, NodeDescription, Run, kind};
+use mgie_weights::device::{self, Layers};
+use std::path::PathBuf;
+
+/// Defaults that differ from stage to stage.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults {
+    /// Updates.
+    pub steps: i64,
+    /// Examples an update.
+    pub batch: i64,
+    /// Examples at once.
+    pub part: i64,
+    /// Peak learning rate.
+    pub rate: f64,
+}
+
+/// Adds the sockets and parameters that every trainer has.
+pub fn with_parameters(description: NodeDescription, defaults: Defaults) -> NodeDescription {
+    let Defaults { steps, batch, part, rate } = defaults;
+    let whole = |default: i64, high: i64, soft: i64| Domain::Integer { default, hard: [1, high], soft: [1, soft] };
+    let number = |default: f64, high: f64, soft: f64| Domain::Float { default, hard: [0.0, high], soft: [0.0, soft] };
+    let folder = |default: &str| Domain::Folder { default: default.to_owned(), optional: false };
+    let description = description
+        .input("dataset", "Data set", kind::TEXT, "The folder of the data set, from training.scenes or text.constant.")
+        .optional_input("after", "After", kind::TEXT, "The `models` of the stage before, which is trained first.")
+        .parameter("models", "Models", folder("small"), "The models folder: configurations are read there, weights written.")
+        .parameter("work", "Work", folder("training"), "Checkpoints, loss curves and samples go there; a run goes on from its checkpoint.")
+        .parameter("steps", "Steps", whole(steps, 100_000_000, 100_000), "Updates altogether.")
+        .parameter("batch", "Batch", whole(batch, 65_536, 256), "Examples an update.")
+        .parameter("part", "Part", whole(part, 65_536, 64), "Examples computed at once: parts of a batch run side by side, and what is left one after the other.")
+        .parameter("learning_rate", "Learning rate", number(rate, 1.0, 0.01), "Its peak.")
+        .parameter("warmup", "Warm-up", number(0.03, 1.0, 0.2), "The share of the steps in which the learning rate rises; then it falls along a cosine.")
+        .parameter("weight_decay", "Weight decay", number(0.0, 1.0, 0.1), "AdamW's, decoupled.")
+        .parameter("clip", "Clip", number(1.0, 1e9, 10.0), "Gradients of a larger norm are scaled down to it; 0 for none.")
+        .parameter("ema", "EMA", number(0.999, 0.999_999, 0.9999), "Decay of the moving average of the parameters, which is what is written as the model; 0 for none.")
+        .parameter("every", "Every", whole(500, 100_000_000, 10_000), "Steps between checkpoints and samples.")
+        .parameter("seed", "Seed", Domain::Seed { default: 1 }, "Decides first values, the order of examples and every draw.");
+    device::with_parameters(description, "What is computed in; parameters and optimiser are f32. auto is f32 on the CPU and bf16 on a GPU.")
+        .output("models", "Models", kind::TEXT, "The models folder, trained.")
+        .with_side_effect()
+}
+
+/// A node's parameters, read.
+#[derive(Debug)]
+pub struct Setup {
+    /// The models folder.
+    pub models: PathBuf,
+    /// The data set's folder.
+    pub dataset: PathBuf,
+    /// How to train.
+    pub plan: Plan,
+    /// Where.
+    pub device: Device,
+    /// In what.
+    pub dtype: DType,
+}
+
+impl Setup {
+    /// Reads them for the stage of that name.
+    ///
+    /// # Errors
+    /// A device that is not there, or a precision that it does not compute in.
+    pub fn read(run: &Run, name: &'static str) -> Result<Self, Failure> {
+        let device = device::device(run.string("device")?)?;
+        let dtype = match run.string("dtype")? {
+            "auto" if !device.is_cpu() => DType::BF16,
+            "f16" => {
+                return Err(Failure::parameter("dtype", "auto, f32 or bf16", "`f16`, in which gradients vanish")
+                    .remedy("leave it at auto"));
+            }
+            "bf16" if device.is_cpu() => {
+                return Err(Failure::parameter("dtype", "auto or f32 on the CPU", "`bf16`").remedy("leave it at auto"));
+            }
+            text => device::dtype(text, &device, Layers::Convolutions)?,
+        };
+        run.ran_on(&device::name(&device));
+        let optimizer = Settings {
+            weight_decay: run.float("weight_decay")?,
+            clip: run.float("clip")?,
+            ema: run.float("ema")?,
+            ..Settings::default()
+        };
+        let batch = run.count("batch")?;
+        let plan = Plan {
+            name,
+            work: run.path("work")?,
+            steps: run.count("steps")? as u64,
+            batch,
+            part: run.count("part")?.min(batch),
+            rate: run.float("learning_rate")?,
+            warmup: run.float("warmup")?,
+            optimizer,
+            seed: run.seed("seed")?,
+            every: run.count("every")? as u64,
+        };
+        Ok(Self { models: run.path("models")?, dataset: run.text("dataset")?.into(), plan, device, dtype })
+    }
+}
