@@ -1,14 +1,22 @@
 //! CLIP as nodes: pictures to the features that the language model sees, text to what InstructPix2Pix is conditioned on.
 //!
-//! Reading order: [`processor`] (what happens to a picture before), [`vision`] and [`text`] (the towers), [`config`]
-//! (their sizes), and the nodes.
+//! Reading order: [`processor`] (what happens to a picture before), [`vision`] and [`text`] (the towers, of the same layers), [`ClipModel`]
+//! (both, and the space where they meet), [`config`] (their sizes), and the nodes.
 
 pub mod config;
 mod encode_image;
 mod encode_text;
+mod layer;
+mod model;
 pub mod processor;
 pub mod text;
 pub mod vision;
+
+pub use config::{Tower, TowerConfig};
+pub use model::ClipModel;
+pub use processor::Processor;
+pub use text::TextTower;
+pub use vision::VisionTower;
 
 use candle_core::{DType, Device};
 use mgie_plugin_api::{Failure, NodeDescription, Plugin, Run};

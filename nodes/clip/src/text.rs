@@ -1,9 +1,9 @@
-//! CLIP's text tower (arXiv 2103.00020; transformers' `CLIPTextModel`): candle-transformers' own, whose numbers are
-//! right, with the pooling that depends on the age of the config.
+//! CLIP's text tower (arXiv 2103.00020; transformers' `CLIPTextModel`), with the pooling that depends on the age of the
+//! config. Shapes in comments: b = batch, n = tokens.
 
 use crate::config::TowerConfig;
+use crate::layer::{Layer, LayerNorm};
 use candle_core::{Device, Result, Tensor};
-use candle_transformers::models::clip::text_model::{Activation, ClipTextConfig, ClipTextTransformer};
 use mgie_weights::Weights;
 
 /// `eos_token_id` of configs that were written before transformers 4.30; the end is then where the largest id stands.
@@ -13,7 +13,12 @@ const OLD_EOS: u32 = 2;
 #[derive(Debug, Clone)]
 pub struct TextTower {
     config: TowerConfig,
-    model: ClipTextTransformer,
+    /// [vocabulary, width]
+    token_embedding: Tensor,
+    /// [positions, width]
+    position_embedding: Tensor,
+    layers: Vec<Layer>,
+    final_layer_norm: LayerNorm,
     device: Device,
 }
 
@@ -23,19 +28,16 @@ impl TextTower {
     /// # Errors
     /// Those of [`Weights::get`]; what is missing or misshapen, `w` collects.
     pub fn load(w: &Weights, config: &TowerConfig) -> Result<Self> {
-        let sizes = ClipTextConfig {
-            vocab_size: config.vocabulary,
-            embed_dim: config.hidden,
-            activation: Activation::QuickGelu,
-            intermediate_size: config.intermediate,
-            max_position_embeddings: config.positions,
-            pad_with: None,
-            num_hidden_layers: config.layers,
-            num_attention_heads: config.heads,
-            projection_dim: 0,
-        };
-        let model = ClipTextTransformer::new(w.var_builder(), &sizes)?;
-        Ok(Self { config: config.clone(), model, device: w.device().clone() })
+        let embeddings = w.pp("embeddings");
+        let width = config.hidden;
+        Ok(Self {
+            token_embedding: embeddings.get((config.vocabulary, width), "token_embedding.weight")?,
+            position_embedding: embeddings.get((config.positions, width), "position_embedding.weight")?,
+            layers: (0..config.layers).map(|number| Layer::load(w, config, number)).collect::<Result<_>>()?,
+            final_layer_norm: LayerNorm::load(&w.pp("final_layer_norm"), width)?,
+            device: w.device().clone(),
+            config: config.clone(),
+        })
     }
 
     /// Its sizes.
@@ -49,9 +51,27 @@ impl TextTower {
     /// # Errors
     /// An id without an embedding, too many ids, not enough memory or a failing device.
     pub fn encode(&self, ids: &[u32]) -> Result<Tensor> {
-        let ids = Tensor::new(ids, &self.device)?.unsqueeze(0)?;
-        // Every token sees those before it, padding too: nothing more is masked.
-        self.model.forward_with_mask(&ids, usize::MAX)?.squeeze(0)
+        self.encode_batch(&[ids])?.squeeze(0)
+    }
+
+    /// The same for several texts of one number of tokens: [texts, tokens, width].
+    ///
+    /// # Errors
+    /// As [`TextTower::encode`]; texts of different lengths.
+    pub fn encode_batch(&self, texts: &[impl AsRef<[u32]>]) -> Result<Tensor> {
+        let n = texts.first().map_or(0, |ids| ids.as_ref().len());
+        let ids: Vec<u32> = texts.iter().flat_map(|ids| ids.as_ref().iter().copied()).collect();
+        if n == 0 || ids.len() != texts.len() * n {
+            candle_core::bail!("texts of one length above 0 are encoded together")
+        }
+        let tokens = self.token_embedding.index_select(&Tensor::from_vec(ids, texts.len() * n, &self.device)?, 0)?;
+        let tokens = tokens.reshape((texts.len(), n, self.config.hidden))?; // [b, n, width]
+        let mut x = tokens.broadcast_add(&self.position_embedding.narrow(0, 0, n)?)?;
+        for layer in &self.layers {
+            // Every token sees those before it, padding too: nothing more is masked.
+            x = layer.forward(&x, true)?;
+        }
+        self.final_layer_norm.forward(&x)
     }
 
     /// Where among the ids the state stands that sums the text up: `pooler_output` of transformers.

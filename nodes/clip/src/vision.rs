@@ -1,18 +1,11 @@
-//! CLIP's vision tower (arXiv 2103.00020; transformers' `CLIPVisionModel`), as far as any of its hidden states. The
-//! layers are candle-transformers' own, whose numbers are right; what stands before them is here, because the ready-made
-//! tower neither gives its embeddings nor stops after a layer.
+//! CLIP's vision tower (arXiv 2103.00020; transformers' `CLIPVisionModel`), as far as any of its hidden states.
 //!
-//! One picture at a time. Shapes in comments: n = patches + 1 (the class token comes first), width = 1024 for ViT-L/14.
+//! Shapes in comments: b = pictures, n = patches + 1 (the class token comes first), width = 1024 for ViT-L/14.
 
 use crate::config::TowerConfig;
+use crate::layer::{Layer, LayerNorm};
 use candle_core::{Result, Tensor};
-use candle_nn::{LayerNorm, Module};
-use candle_transformers::models::clip::EncoderConfig;
-use candle_transformers::models::clip::text_model::{Activation, ClipEncoder};
-use candle_transformers::models::clip::vision_model::ClipVisionConfig;
 use mgie_weights::Weights;
-
-const NORM_EPS: f64 = 1e-5;
 
 /// The vision tower.
 #[derive(Debug, Clone)]
@@ -25,8 +18,7 @@ pub struct VisionTower {
     /// [n, width]
     position_embedding: Tensor,
     pre_layrnorm: LayerNorm,
-    /// Encoders of one layer each.
-    layers: Vec<ClipEncoder>,
+    layers: Vec<Layer>,
 }
 
 impl VisionTower {
@@ -41,32 +33,13 @@ impl VisionTower {
         let kernel = embeddings.get((width, 3, patch, patch), "patch_embedding.weight")?;
         // Misspelt in the checkpoints.
         let norm = w.pp("pre_layrnorm");
-        let encoder = EncoderConfig::Vision(ClipVisionConfig {
-            embed_dim: width,
-            activation: Activation::QuickGelu,
-            intermediate_size: config.intermediate,
-            num_hidden_layers: 1,
-            num_attention_heads: config.heads,
-            projection_dim: 0,
-            num_channels: 3,
-            image_size: config.image_size,
-            patch_size: patch,
-        });
-        let layer = |number: usize| {
-            // candle's encoder of one layer asks for layer 0.
-            let named = move |name: &str| match name.strip_prefix("layers.0.") {
-                Some(rest) => format!("layers.{number}.{rest}"),
-                None => name.to_owned(),
-            };
-            ClipEncoder::new(w.pp("encoder").var_builder().rename_f(named), &encoder)
-        };
         Ok(Self {
             config: config.clone(),
             class_embedding: embeddings.get(width, "class_embedding")?.unsqueeze(0)?,
             patch_embedding: kernel.reshape((width, 3 * patch * patch))?.t()?.contiguous()?,
             position_embedding: embeddings.get((places, width), "position_embedding.weight")?,
-            pre_layrnorm: LayerNorm::new(norm.get(width, "weight")?, norm.get(width, "bias")?, NORM_EPS),
-            layers: (0..config.layers).map(layer).collect::<Result<_>>()?,
+            pre_layrnorm: LayerNorm::load(&norm, width)?,
+            layers: (0..config.layers).map(|number| Layer::load(w, config, number)).collect::<Result<_>>()?,
         })
     }
 
@@ -76,7 +49,7 @@ impl VisionTower {
     }
 
     /// A picture [3, image_size, image_size] → transformers' `hidden_states[layer]`, [n, width]: 0 is the embeddings
-    /// after the first norm, `layer` the output of that many layers.
+    /// after the first norm, `layer` the output of that many layers. Of pictures [b, 3, …] it is [b, n, width].
     ///
     /// `before_layer` is called with each layer's number; an error of it ends the pass at once.
     ///
@@ -88,26 +61,29 @@ impl VisionTower {
         layer: usize,
         mut before_layer: impl FnMut(usize) -> std::result::Result<(), E>,
     ) -> std::result::Result<Tensor, E> {
-        let mut x = self.embed(pixel_values)?.unsqueeze(0)?;
+        let single = pixel_values.rank() == 3;
+        let mut x = if single { self.embed(&pixel_values.unsqueeze(0)?)? } else { self.embed(pixel_values)? };
         for (number, layer) in self.layers.iter().take(layer).enumerate() {
             before_layer(number)?;
-            x = layer.forward(&x, None)?;
+            x = layer.forward(&x, false)?;
         }
-        Ok(x.squeeze(0)?)
+        Ok(if single { x.squeeze(0)? } else { x })
     }
 
-    /// [3, side, side] → [n, width]
+    /// [b, 3, side, side] → [b, n, width]
     fn embed(&self, pixel_values: &Tensor) -> Result<Tensor> {
-        let (grid, patch) = (self.config.grid(), self.config.patch_size);
+        let (grid, patch, width) = (self.config.grid(), self.config.patch_size, self.config.hidden);
+        let b = pixel_values.dim(0)?;
         // As a convolution without padding does, what is left over at the end of a side is not looked at.
-        let pixels = pixel_values.narrow(1, 0, grid * patch)?.narrow(2, 0, grid * patch)?;
+        let pixels = pixel_values.narrow(2, 0, grid * patch)?.narrow(3, 0, grid * patch)?;
         let patches = pixels
             .to_dtype(self.patch_embedding.dtype())?
-            .reshape((3, grid, patch, grid, patch))?
-            .permute((1, 3, 0, 2, 4))?
-            .reshape((grid * grid, 3 * patch * patch))?;
-        let patches = patches.matmul(&self.patch_embedding)?;
-        let x = Tensor::cat(&[&self.class_embedding, &patches], 0)?;
-        self.pre_layrnorm.forward(&(x + &self.position_embedding)?)
+            .reshape(vec![b, 3, grid, patch, grid, patch])?
+            .permute([0, 2, 4, 1, 3, 5])?
+            .reshape((b * grid * grid, 3 * patch * patch))?;
+        let patches = patches.matmul(&self.patch_embedding)?.reshape((b, grid * grid, width))?;
+        let class = self.class_embedding.unsqueeze(0)?.broadcast_as((b, 1, width))?;
+        let x = Tensor::cat(&[&class, &patches], 1)?.broadcast_add(&self.position_embedding)?;
+        self.pre_layrnorm.forward(&x)
     }
 }

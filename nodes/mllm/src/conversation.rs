@@ -14,15 +14,46 @@ const IMAGE_PATCH: &str = "<im_patch>";
 const IMAGE_START: &str = "<im_start>";
 const IMAGE_END: &str = "<im_end>";
 
+/// The ids of the tokens that LLaVA and MGIE added to LLaMA's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddedTokens {
+    /// `<im_patch>`, which holds the place of one patch's features.
+    pub patch: u32,
+    /// `<im_start>` and `<im_end>`, where the model was trained with them.
+    pub ends: Option<(u32, u32)>,
+    /// `[IMG0]` … `[IMG7]`.
+    pub visual: [u32; VISUAL_TOKENS],
+}
+
+impl AddedTokens {
+    /// Where the placeholders begin. LLaVA insists, as we do, that the marks around them are the only ones; without
+    /// marks, that the placeholders are.
+    pub(crate) fn picture_place(&self, prompt: &[u32], patches: usize) -> Result<usize, ExpandError> {
+        let count = |token: u32| prompt.iter().filter(|id| **id == token).count();
+        let place = |token: u32| prompt.iter().position(|id| *id == token);
+        let (start, stranger) = match self.ends {
+            Some((start, end)) => {
+                let stranger = if count(start) != 1 { IMAGE_START } else { IMAGE_END };
+                (place(start).filter(|_| count(start) == 1 && count(end) == 1).map(|start| start + 1), stranger)
+            }
+            None => (place(self.patch).filter(|_| count(self.patch) == patches), IMAGE_PATCH),
+        };
+        start.filter(|start| start + patches <= prompt.len()).ok_or(ExpandError::ImageTokenInInstruction(stranger))
+    }
+
+    /// Whether a token stands for a picture or a visual token.
+    fn contains(&self, id: u32) -> bool {
+        let ends = self.ends.is_some_and(|(start, end)| id == start || id == end);
+        ends || id == self.patch || self.visual.contains(&id)
+    }
+}
+
 /// LLaMA's tokenizer with the tokens that LLaVA and MGIE added.
 #[derive(Debug)]
 pub struct LlavaTokenizer {
     tokenizer: LlamaTokenizer,
     folder: PathBuf,
-    patch: u32,
-    /// `<im_start>` and `<im_end>`, where the model was trained with them.
-    ends: Option<(u32, u32)>,
-    visual: [u32; VISUAL_TOKENS],
+    tokens: AddedTokens,
     eos: u32,
 }
 
@@ -59,19 +90,14 @@ impl LlavaTokenizer {
             *place = id(name)?;
         }
         let no_end = || WeightsError::malformed(folder, "its tokenizer has no token that ends a text (`eos_token`)");
-        let (patch, eos) = (id(IMAGE_PATCH)?, tokenizer.eos().ok_or_else(no_end)?);
-        Ok(Self { tokenizer, folder: folder.to_path_buf(), patch, ends, visual, eos })
+        let tokens = AddedTokens { patch: id(IMAGE_PATCH)?, ends, visual };
+        let eos = tokenizer.eos().ok_or_else(no_end)?;
+        Ok(Self { tokenizer, folder: folder.to_path_buf(), tokens, eos })
     }
 
-    /// The ids of `[IMG0]` … `[IMG7]`.
-    pub fn visual(&self) -> [u32; VISUAL_TOKENS] {
-        self.visual
-    }
-
-    /// The id of `[IMG0]`.
-    pub fn first_visual(&self) -> u32 {
-        let [first, ..] = self.visual;
-        first
+    /// The ids of the added tokens.
+    pub fn tokens(&self) -> AddedTokens {
+        self.tokens
     }
 
     /// The id that ends an answer, `</s>`.
@@ -106,8 +132,25 @@ impl LlavaTokenizer {
         expressive: &str,
         with_visual_tokens: bool,
     ) -> Result<Conversation, ExpandError> {
-        let prompt = self.prompt(instruction, patches)?;
-        let mut text = self.prompt_text(instruction, patches);
+        self.exchange(self.prompt_text(instruction, patches), expressive, with_visual_tokens)
+    }
+
+    /// Any question about a picture of `patches` patches (0: none) and the answer to it, then the end: what LLaVA is
+    /// aligned with.
+    ///
+    /// # Errors
+    /// As [`LlavaTokenizer::conversation`].
+    pub fn question(&self, question: &str, patches: usize, answer: &str) -> Result<Conversation, ExpandError> {
+        self.exchange(question_text(question, patches, self.tokens.ends.is_some()), answer, false)
+    }
+
+    fn exchange(
+        &self,
+        mut text: String,
+        expressive: &str,
+        with_visual_tokens: bool,
+    ) -> Result<Conversation, ExpandError> {
+        let prompt = self.tokenizer.encode(&text)?;
         if !expressive.trim().is_empty() {
             text.push(' ');
             text.push_str(expressive.trim());
@@ -117,13 +160,13 @@ impl LlavaTokenizer {
             let problem = format!("its tokenizer joins the beginning of the answer {expressive:?} to the prompt");
             return Err(WeightsError::malformed(&self.folder, problem).into());
         };
-        if let Some(id) = answer.iter().find(|id| self.is_mark(**id)) {
+        if let Some(id) = answer.iter().find(|id| **id == self.eos || self.tokens.contains(**id)) {
             let token = self.tokenizer.id_to_token(*id).unwrap_or_default();
             return Err(ExpandError::MarkInAnswer { token, answer: expressive.to_owned() });
         }
         // White space beside added tokens never becomes a token, so that they can be appended as ids.
         if with_visual_tokens {
-            ids.extend(self.visual);
+            ids.extend(self.tokens.visual);
         }
         ids.push(self.eos);
         Ok(Conversation { ids, prompt_length: prompt.len() })
@@ -139,40 +182,24 @@ impl LlavaTokenizer {
         ids.iter().map(|id| self.tokenizer.id_to_token(*id).unwrap_or_default()).collect()
     }
 
-    /// Where the placeholders begin. LLaVA insists, as we do, that the marks around them are the only ones; without
-    /// marks, that the placeholders are.
-    pub(crate) fn picture_place(&self, prompt: &[u32], patches: usize) -> Result<usize, ExpandError> {
-        let count = |token: u32| prompt.iter().filter(|id| **id == token).count();
-        let place = |token: u32| prompt.iter().position(|id| *id == token);
-        let (start, stranger) = match self.ends {
-            Some((start, end)) => {
-                let stranger = if count(start) != 1 { IMAGE_START } else { IMAGE_END };
-                (place(start).filter(|_| count(start) == 1 && count(end) == 1).map(|start| start + 1), stranger)
-            }
-            None => (place(self.patch).filter(|_| count(self.patch) == patches), IMAGE_PATCH),
-        };
-        start.filter(|start| start + patches <= prompt.len()).ok_or(ExpandError::ImageTokenInInstruction(stranger))
-    }
-
-    /// Whether a token stands for a picture, for the place of one, for a visual token or for the end.
-    fn is_mark(&self, id: u32) -> bool {
-        let ends = self.ends.is_some_and(|(start, end)| id == start || id == end);
-        ends || id == self.patch || id == self.eos || self.visual.contains(&id)
-    }
-
     fn prompt_text(&self, instruction: &str, patches: usize) -> String {
-        prompt_text(instruction, patches, self.ends.is_some())
+        prompt_text(instruction, patches, self.tokens.ends.is_some())
     }
 }
 
 /// The prompt as the authors write it: template `vicuna_v1_1` around MGIE's question, the picture after the question.
 fn prompt_text(instruction: &str, patches: usize, use_im_start_end: bool) -> String {
+    question_text(&format!("what will this image be like if '{instruction}'"), patches, use_im_start_end)
+}
+
+/// The template around any question.
+fn question_text(question: &str, patches: usize, use_im_start_end: bool) -> String {
     let (start, end) = if use_im_start_end { (IMAGE_START, IMAGE_END) } else { ("", "") };
     let picture = match patches {
         0 => String::new(),
         _ => format!("\n{start}{}{end}", IMAGE_PATCH.repeat(patches)),
     };
-    format!("{SYSTEM} USER: what will this image be like if '{instruction}'{picture} ASSISTANT:")
+    format!("{SYSTEM} USER: {question}{picture} ASSISTANT:")
 }
 
 #[cfg(test)]
