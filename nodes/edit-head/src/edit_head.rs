@@ -3,11 +3,10 @@
 //! `norm_first`. The file has no config beside it, so every size is read from the tensors; only the number of heads
 //! cannot be seen in them.
 //!
-//! One sequence at a time, so tensors have no batch dimension. Names are the checkpoint's keys. Shapes in comments:
+//! Names are the checkpoint's keys. Shapes in comments: b = sequences,
 //! s = source tokens (8), t = query tokens (77), d = width inside (512), hidden = the language model's width (4096).
 
 use candle_core::{DType, Device, Error, Result, Tensor};
-use candle_nn::{LayerNorm, Module, ops::softmax_last_dim};
 use mgie_weights::Weights;
 
 /// `nhead` of the authors' `nn.Transformer`.
@@ -35,14 +34,26 @@ impl Linear {
         Ok(Self { weight: get(w, &[output, input], "weight")?, bias: get(w, &[output], "bias")? })
     }
 
-    /// [n, in] → [n, out]
+    /// [b, n, in] → [b, n, out]
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
+        mgie_kernels::linear(x, &self.weight, Some(&self.bias))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl LayerNorm {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        mgie_kernels::layer_norm(x, &self.weight, &self.bias, NORM_EPS)
     }
 }
 
 fn layer_norm(w: &Weights, d: usize) -> Result<LayerNorm> {
-    Ok(LayerNorm::new(get(w, &[d], "weight")?, get(w, &[d], "bias")?, NORM_EPS))
+    Ok(LayerNorm { weight: get(w, &[d], "weight")?, bias: get(w, &[d], "bias")? })
 }
 
 /// `torch.nn.MultiheadAttention`: the projections of queries, keys and values are packed into one matrix.
@@ -64,17 +75,10 @@ impl MultiheadAttention {
         Ok(Self { q: part(0)?, k: part(1)?, v: part(2)?, out_proj: Linear::load(&w.pp("out_proj"), d, d)? })
     }
 
-    /// Queries [t, d] look at `source` [s, d] → [t, d]; nothing is masked.
+    /// Queries [b, t, d] look at `source` [b, s, d] → [b, t, d]; nothing is masked.
     fn forward(&self, x: &Tensor, source: &Tensor) -> Result<Tensor> {
-        let (t, d) = x.dims2()?;
-        // [n, d] → [heads, n, d / heads]
-        let split = |x: Tensor| x.reshape((x.dim(0)?, HEADS, d / HEADS))?.transpose(0, 1)?.contiguous();
-        let q = (split(self.q.forward(x)?)? * ((d / HEADS) as f64).powf(-0.5))?;
-        let k = split(self.k.forward(source)?)?;
-        let v = split(self.v.forward(source)?)?;
-        let scores = q.matmul(&k.transpose(1, 2)?)?.to_dtype(DType::F32)?; // [heads, t, s]
-        let mixed = softmax_last_dim(&scores)?.to_dtype(x.dtype())?.matmul(&v)?;
-        self.out_proj.forward(&mixed.transpose(0, 1)?.reshape((t, d))?)
+        let (q, k, v) = (self.q.forward(x)?, self.k.forward(source)?, self.v.forward(source)?);
+        self.out_proj.forward(&mgie_kernels::attention(&q, &k, &v, HEADS, false)?)
     }
 }
 
@@ -207,23 +211,28 @@ impl EditHead {
     }
 
     /// Visual tokens H and [IMG] embeddings E, both [s, hidden] in any float dtype on the head's device → conditioning
-    /// [t, features] (77 × 768). With H = 0 it is the null conditioning.
+    /// [t, features] (77 × 768). With H = 0 it is the null conditioning. Of H [b, s, hidden] it is [b, t, features]; E may
+    /// then still be one for all.
     ///
     /// # Errors
     /// Wrong shapes; not enough memory or a failing device.
     pub fn forward(&self, visual_tokens: &Tensor, img_embeddings: &Tensor) -> Result<Tensor> {
         let dtype = self.query.dtype();
-        let tokens = (visual_tokens.to_dtype(dtype)? + img_embeddings.to_dtype(dtype)?)?;
-        let mut memory = self.llm2hid.forward(&tokens)?; // [s, d]
+        let single = visual_tokens.rank() == 2;
+        let visual_tokens = if single { visual_tokens.unsqueeze(0)? } else { visual_tokens.clone() };
+        let tokens = visual_tokens.to_dtype(dtype)?.broadcast_add(&img_embeddings.to_dtype(dtype)?)?;
+        let mut memory = self.llm2hid.forward(&tokens)?; // [b, s, d]
         for layer in &self.encoder {
             memory = layer.forward(&memory)?;
         }
         let memory = self.encoder_norm.forward(&memory)?;
-        let mut x = self.query.clone(); // [t, d]
+        let (queries, d) = self.query.dims2()?;
+        let mut x = self.query.broadcast_as((tokens.dim(0)?, queries, d))?.contiguous()?; // [b, t, d]
         for layer in &self.decoder {
             x = layer.forward(&x, &memory)?;
         }
-        self.hid2feat.forward(&self.decoder_norm.forward(&x)?)
+        let features = self.hid2feat.forward(&self.decoder_norm.forward(&x)?)?;
+        if single { features.squeeze(0) } else { Ok(features) }
     }
 }
 
