@@ -28,7 +28,7 @@ fn description() -> NodeDescription {
         "Lets LLaVA look at the picture and write out what the instruction asks for, and hands on the visual tokens \
          with which it ends.",
     )
-    .input("features", "Features", kind::CLIP_FEATURES, "CLIP's features of the picture.")
+    .optional_input("features", "Features", kind::CLIP_FEATURES, "CLIP's features of the picture.")
     .input("instruction", "Instruction", kind::TEXT, "What to change, in a few words.")
     .parameter("model", "Model", model("LLaVA-7B-v1", false), "A LLaVA folder.")
     .parameter(
@@ -36,6 +36,12 @@ fn description() -> NodeDescription {
         "Weights",
         model("mgie_7b/mllm.pt", true),
         "MGIE's weights over it; may be empty for a LLaVA that has [IMG] tokens of its own.",
+    )
+    .parameter(
+        "sees_picture",
+        "Sees the picture",
+        Domain::Boolean { default: true },
+        "Off, the model answers without a picture, as the paper's baseline LGIE does.",
     )
     .parameter(
         "max_new_tokens",
@@ -71,10 +77,8 @@ fn expand(run: &Run) -> Result<Outputs, Failure> {
     let folder = run.path("model")?;
     let mllm = run.optional_path("weights")?;
     let (max_new_tokens, no_repeat_ngram) = (run.count("max_new_tokens")?.max(1), run.count("no_repeat_ngram")?);
-    let (instruction, features) = (run.text("instruction")?, run.tensor("features")?);
-    if !features.is_finite()? {
-        return Err(Failure::input("features", "finite numbers", "NaN or infinity"));
-    }
+    let instruction = run.text("instruction")?;
+    let features = if run.boolean("sees_picture")? { Some(features(run)?) } else { None };
     let device = device::device(run.string("device")?)?;
     let dtype = device::dtype(run.string("dtype")?, &device, Layers::Linear)?;
     run.ran_on(&device::name(&device));
@@ -83,11 +87,16 @@ fn expand(run: &Run) -> Result<Outputs, Failure> {
     let key = Key::of(&paths, dtype, &device)?;
     let llava = LOADED.get_or_load(key, || Llava::load(&folder, mllm.as_deref(), dtype, &device, run))?;
 
-    warn_of_another_layer(run, &llava)?;
-    let features = wire::to_candle(features, llava.device())?;
+    let features = match features {
+        Some(features) => {
+            warn_of_another_layer(run, &llava)?;
+            Some(wire::to_candle(features, llava.model().device())?)
+        }
+        None => None,
+    };
     let rules = Rules { max_new_tokens, no_repeat_ngram, eos: llava.config().eos.clone() };
     let mut onlooker = NodeOnlooker { run, llava: &llava, most: max_new_tokens };
-    let expansion = llava.expand(&features, instruction, &rules, &mut onlooker)?;
+    let expansion = llava.expand(features.as_ref(), instruction, &rules, &mut onlooker)?;
 
     let ids = &expansion.sequence;
     let raw_text = llava.tokenizer().decode(ids);
@@ -97,13 +106,25 @@ fn expand(run: &Run) -> Result<Outputs, Failure> {
     if !visual_tokens.is_finite()? {
         return Err(ExpandError::NotFinite { what: "hidden states", token: expansion.sequence.len() }.into());
     }
-    let img_embeddings = wire::from_candle(llava.img_embeddings())?;
+    let img_embeddings = wire::from_candle(llava.model().img_embeddings())?;
     Ok(Outputs::new()
         .with("text", Value::text(expressive_instruction(&raw_text)))
         .with("raw_text", Value::text(raw_text))
         .with("token_ids", Value::tensor(kind::TOKENS, header, ids))
         .with("visual_tokens", Value::tensor(kind::VISUAL_TOKENS, json!({}), visual_tokens))
         .with("img_embeddings", Value::tensor(kind::IMG_EMBEDDINGS, json!({}), img_embeddings)))
+}
+
+fn features(run: &Run) -> Result<&Tensor, Failure> {
+    if run.optional("features").is_none() {
+        return Err(Failure::input("features", "CLIP's features of the picture", "nothing")
+            .remedy("wire clip.encode_image into it, or switch `sees_picture` off"));
+    }
+    let features = run.tensor("features")?;
+    if !features.is_finite()? {
+        return Err(Failure::input("features", "finite numbers", "NaN or infinity"));
+    }
+    Ok(features)
 }
 
 /// The projector was trained on one layer of CLIP; another is allowed, but is hardly ever meant.

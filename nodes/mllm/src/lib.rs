@@ -21,12 +21,14 @@ pub mod llama;
 #[cfg(test)]
 mod llama_tests;
 pub mod llava;
+mod llava_model;
 mod ngram;
 mod visual_tokens;
 
-pub use conversation::{Conversation, LlavaTokenizer};
+pub use conversation::{AddedTokens, Conversation, LlavaTokenizer};
 pub use error::ExpandError;
 pub use expressive::expressive_instruction;
+pub use llava_model::LlavaModel;
 pub use ngram::NoRepeatNgram;
 pub use visual_tokens::{VISUAL_TOKENS, first_visual_token};
 

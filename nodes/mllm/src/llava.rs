@@ -6,9 +6,7 @@ use crate::config::LlavaConfig;
 use crate::conversation::LlavaTokenizer;
 use crate::error::ExpandError;
 use crate::generate::{Generated, Onlooker, Rules, generate};
-use crate::linear::Linear;
-use crate::llama::Llama;
-use crate::visual_tokens::{VISUAL_TOKENS, first_visual_token};
+use crate::llava_model::LlavaModel;
 use candle_core::{DType, Device, Tensor};
 use mgie_weights::{Checkpoint, Overlay, Watch, Weights, WeightsError};
 use std::path::Path;
@@ -17,11 +15,8 @@ use std::sync::Arc;
 /// A LLaVA with MGIE's tokens.
 pub struct Llava {
     config: LlavaConfig,
-    llama: Llama,
-    mm_projector: Linear,
+    model: LlavaModel,
     tokenizer: Arc<LlavaTokenizer>,
-    /// E: [8, hidden]
-    img_embeddings: Tensor,
 }
 
 /// What an instruction was expanded to.
@@ -60,22 +55,13 @@ impl Llava {
         Ok((llava, weights.bytes()))
     }
 
-    /// Builds a LLaVA from its parts: the tensors of `model`, `lm_head` and, where it is there, `emb`. Nothing is copied,
-    /// so that gradients flow to the very tensors that `w` hands out, and so that this may be done at every step of a
-    /// training; `tokenizer` is read from its files once.
+    /// Puts a LLaVA together, its tokenizer read once and its tensors from anywhere.
     ///
     /// # Errors
-    /// Those of [`Weights::get`] and [`Weights::sizes`]; what is missing or misshapen, `w` collects.
+    /// As [`LlavaModel::load`].
     pub fn new(config: LlavaConfig, tokenizer: Arc<LlavaTokenizer>, w: &Weights) -> candle_core::Result<Self> {
-        let projector = w.pp("model.mm_projector");
-        let [_, width] = projector.sizes("weight")?;
-        let mm_projector = Linear::load(&projector, width, config.llama.hidden, true)?;
-        let llama = Llama::load(w, &config.llama)?;
-        let img_embeddings = match w.get_if_present((1, VISUAL_TOKENS, config.llama.hidden), "emb")? {
-            Some(emb) => emb.squeeze(0)?,
-            None => llama.last_embeddings(VISUAL_TOKENS)?,
-        };
-        Ok(Self { config, llama, mm_projector, tokenizer, img_embeddings })
+        let model = LlavaModel::load(w, &config, tokenizer.tokens())?;
+        Ok(Self { config, model, tokenizer })
     }
 
     /// What `config.json` says.
@@ -83,20 +69,14 @@ impl Llava {
         &self.config
     }
 
-    /// The device that holds the weights.
-    pub fn device(&self) -> &Device {
-        self.llama.device()
+    /// Its tensors.
+    pub fn model(&self) -> &LlavaModel {
+        &self.model
     }
 
     /// The tokenizer, with LLaVA's and MGIE's tokens.
     pub fn tokenizer(&self) -> &Arc<LlavaTokenizer> {
         &self.tokenizer
-    }
-
-    /// E: the input embeddings of `[IMG0]` … `[IMG7]`, [8, hidden]: `emb` of `mllm.pt`, or where that is missing the last
-    /// eight rows of the token embeddings, through which gradients then flow to the table.
-    pub fn img_embeddings(&self) -> &Tensor {
-        &self.img_embeddings
     }
 
     /// The ids of the whole prompt for an instruction about a picture of `patches` patches; 0 for none.
@@ -112,80 +92,34 @@ impl Llava {
         Ok(ids)
     }
 
-    /// Expands an instruction about the picture with these CLIP features, [patches, width] in any float dtype.
+    /// Expands an instruction about the picture with these CLIP features, [patches, width] in any float dtype; without
+    /// features, about a picture that the model does not see.
     ///
     /// # Errors
     /// See [`ExpandError`].
     pub fn expand(
         &self,
-        features: &Tensor,
+        features: Option<&Tensor>,
         instruction: &str,
         rules: &Rules,
         onlooker: &mut dyn Onlooker,
     ) -> Result<Expansion, ExpandError> {
-        let (patches, _) = features.dims2().unwrap_or_default();
-        if patches == 0 {
-            return Err(self.unfit_features(features));
-        }
-        let prompt = self.prompt(instruction, patches)?;
-        let embeddings = self.embed(&prompt, features)?;
-        let Generated { sequence, prompt_length, hidden } =
-            generate(&self.llama, &prompt, &embeddings, rules, onlooker)?;
-        let Some(first) = first_visual_token(&sequence, self.tokenizer.first_visual()) else {
-            return Err(ExpandError::SequenceTooShort(sequence.len()));
+        let patches = match features {
+            Some(features) => match features.dims2() {
+                Ok((patches, _)) if patches > 0 => patches,
+                _ => return Err(self.model.unfit_features(features)),
+            },
+            None => 0,
         };
-        let visual_tokens = hidden.narrow(0, first, VISUAL_TOKENS)?;
+        let prompt = self.prompt(instruction, patches)?;
+        let embeddings = match features {
+            Some(features) => self.model.embed(&prompt, features)?,
+            None => self.model.llama().embed(&prompt)?,
+        };
+        let Generated { sequence, prompt_length, hidden } =
+            generate(self.model.llama(), &prompt, &embeddings, rules, onlooker)?;
+        let visual_tokens = self.model.visual_tokens(&hidden.unsqueeze(0)?, &[&sequence])?.squeeze(0)?;
         Ok(Expansion { sequence, prompt_length, visual_tokens })
-    }
-
-    /// The language model.
-    pub fn llama(&self) -> &Llama {
-        &self.llama
-    }
-
-    /// The prompt's input embeddings, [len(prompt), hidden]: each token's own, but where the placeholders stand the
-    /// picture's projected features.
-    ///
-    /// # Errors
-    /// Tokens in the instruction that mark where a picture stands; features of another width; a failing device.
-    pub fn embed(&self, prompt: &[u32], features: &Tensor) -> Result<Tensor, ExpandError> {
-        if features.rank() != 2 {
-            return Err(self.unfit_features(features));
-        }
-        Ok(self.embed_batch(&[prompt], &features.unsqueeze(0)?)?.squeeze(0)?)
-    }
-
-    /// The same for several sequences, each with a picture's features, [batch, patches, width]: [batch, n, hidden], where n
-    /// is the longest one's length and shorter ones are padded on the right as in [`Llama::embed_batch`]. Gradients flow
-    /// to the projector, the features and the token embeddings.
-    ///
-    /// # Errors
-    /// As [`Llava::embed`].
-    pub fn embed_batch(&self, sequences: &[impl AsRef<[u32]>], features: &Tensor) -> Result<Tensor, ExpandError> {
-        let (batch, patches, width) = features.dims3().unwrap_or_default();
-        if batch != sequences.len() || patches == 0 || width != self.mm_projector.input() {
-            return Err(self.unfit_features(features));
-        }
-        let embeddings = self.llama.embed_batch(sequences)?;
-        let (_, n, hidden) = embeddings.dims3()?;
-        let pictures = self.mm_projector.forward(&features.to_dtype(embeddings.dtype())?)?;
-        // The rows of all tokens, and below them those of all pictures: each place takes one of the two.
-        let rows = Tensor::cat(&[embeddings.flatten_to(1)?, pictures.flatten_to(1)?], 0)?;
-        let mut places: Vec<u32> = (0..(batch * n) as u32).collect();
-        let mut next = places.len() as u32;
-        for (sequence, places) in sequences.iter().zip(places.chunks_mut(n.max(1))) {
-            let start = self.tokenizer.picture_place(sequence.as_ref(), patches)?;
-            for place in places.iter_mut().skip(start).take(patches) {
-                *place = next;
-                next += 1;
-            }
-        }
-        let places = Tensor::new(places, rows.device())?;
-        Ok(rows.index_select(&places, 0)?.reshape((batch, n, hidden))?)
-    }
-
-    fn unfit_features(&self, features: &Tensor) -> ExpandError {
-        ExpandError::Features { expected: self.mm_projector.input(), found: features.dims().to_vec() }
     }
 }
 

@@ -55,7 +55,7 @@ fn small() -> PathBuf {
 fn parameters() -> Json {
     json!({
         "model": small().join("LLaVA-7B-v1"), "weights": small().join("mgie_7b/mllm.pt"), "max_new_tokens": 96,
-        "no_repeat_ngram": 3, "device": "cpu", "dtype": "f32"
+        "no_repeat_ngram": 3, "sees_picture": true, "device": "cpu", "dtype": "f32"
     })
 }
 
@@ -111,6 +111,23 @@ fn features_of_another_layer_are_taken_with_a_warning() {
     expand(&host, parameters, features(-1, 40), "x").unwrap();
     let message = host.told(id::LOG).first().unwrap().json["message"].to_string();
     assert!(message.contains("layer -1") && message.contains("layer -2"), "{message}");
+}
+
+#[test]
+fn a_model_that_does_not_see_the_picture_needs_no_features() {
+    let run = |sees_picture: bool| {
+        let mut parameters = parameters();
+        parameters["sees_picture"] = json!(sees_picture);
+        let inputs = vec![("instruction".to_owned(), Value::text("make the sky stormy"))];
+        let run = Run::new(parameters, inputs, &Object::new(Host::default()));
+        mgie_mllm::plugin().definition("mllm.expand").unwrap().run(&run)
+    };
+    let outputs = run(false).unwrap();
+    let raw_text = outputs.get("raw_text").and_then(Value::as_text).unwrap();
+    assert!(raw_text.contains("if 'make the sky stormy' ASSISTANT:"), "{raw_text}");
+    let failure = run(true).unwrap_err();
+    assert_eq!((failure.kind, failure.place.as_str()), (FailureKind::Input, "features"), "{failure}");
+    assert!(failure.remedy.contains("sees_picture"), "{failure}");
 }
 
 #[test]

@@ -79,8 +79,8 @@ fn relative_rms(found: &Tensor, expected: &Tensor) -> f64 {
 fn generated(llava: &Llava, instruction: &str, no_repeat_ngram: usize) -> Generated {
     let features = goldens().get_any("features").unwrap();
     let prompt = llava.prompt(instruction, features.dim(0).unwrap()).unwrap();
-    let embeddings = llava.embed(&prompt, &features).unwrap();
-    generate(llava.llama(), &prompt, &embeddings, &rules(no_repeat_ngram), &mut Alone).unwrap()
+    let embeddings = llava.model().embed(&prompt, &features).unwrap();
+    generate(llava.model().llama(), &prompt, &embeddings, &rules(no_repeat_ngram), &mut Alone).unwrap()
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn answers_are_token_for_token_those_of_transformers() {
         let error = relative_rms(&hidden, &goldens().get_any(&format!("{name}.hid")).unwrap());
         assert!(error < 1e-5, "{name}: hidden states are {error:e} off");
         let first = hidden.narrow(0, prompt_length - 1, 1).unwrap();
-        let logits = llava().llama().logits(&first).unwrap().squeeze(0).unwrap();
+        let logits = llava().model().llama().logits(&first).unwrap().squeeze(0).unwrap();
         let error = relative_rms(&logits, &goldens().get_any(&format!("{name}.first_logits")).unwrap());
         assert!(error < 1e-5, "{name}: logits are {error:e} off");
     }
@@ -117,7 +117,7 @@ fn answers_without_the_rule_against_repetition_are_those_of_transformers_too() {
 fn visual_tokens_and_texts_are_the_references() {
     let features = goldens().get_any("features").unwrap();
     for (name, instruction, case) in cases() {
-        let expansion = llava().expand(&features, &instruction, &rules(3), &mut Alone).unwrap();
+        let expansion = llava().expand(Some(&features), &instruction, &rules(3), &mut Alone).unwrap();
         let expected = goldens().get_any(&format!("{name}.visual_tokens")).unwrap();
         let error = relative_rms(&expansion.visual_tokens, &expected);
         assert!(error < 1e-5, "{name}: visual tokens are {error:e} off");
@@ -125,7 +125,7 @@ fn visual_tokens_and_texts_are_the_references() {
         assert_eq!(Some(raw_text.as_str()), case["raw_text"].as_str(), "{name}");
         assert_eq!(Some(expressive_instruction(&raw_text).as_str()), case["text"].as_str(), "{name}");
     }
-    let error = relative_rms(llava().img_embeddings(), &goldens().get_any("img_embeddings").unwrap());
+    let error = relative_rms(llava().model().img_embeddings(), &goldens().get_any("img_embeddings").unwrap());
     assert_eq!(error, 0.0, "E is `emb` of mllm.pt");
 }
 
@@ -143,9 +143,9 @@ fn half_precision_on_the_cpu_stays_near_the_f32_reference() {
         let llava = load(dtype);
         let features = goldens().get_any("features").unwrap();
         let prompt = llava.prompt("make the sky stormy", 16).unwrap();
-        let embeddings = llava.embed(&prompt, &features).unwrap();
-        let mut cache = llava.llama().cache(prompt.len()).unwrap();
-        let hidden = llava.llama().forward(&embeddings, &mut cache, |_| Ok::<_, ExpandError>(())).unwrap();
+        let embeddings = llava.model().embed(&prompt, &features).unwrap();
+        let mut cache = llava.model().llama().cache(prompt.len()).unwrap();
+        let hidden = llava.model().llama().forward(&embeddings, &mut cache, |_| Ok::<_, ExpandError>(())).unwrap();
         let expected = goldens().get_any("plain.hid").unwrap().narrow(0, 0, prompt.len()).unwrap();
         let error = relative_rms(&hidden, &expected);
         assert!(error < most, "{dtype:?}: hidden states are {error:e} off");
@@ -156,7 +156,7 @@ fn half_precision_on_the_cpu_stays_near_the_f32_reference() {
 fn an_instruction_that_does_not_fit_is_refused_with_the_numbers() {
     let features = goldens().get_any("features").unwrap();
     let instruction = "paint it ".repeat(1200);
-    let error = llava().expand(&features, &instruction, &rules(3), &mut Alone).unwrap_err();
+    let error = llava().expand(Some(&features), &instruction, &rules(3), &mut Alone).unwrap_err();
     let ExpandError::PromptTooLong { tokens, limit, .. } = error else { panic!("{error}") };
     assert!(tokens > limit && limit == 2048, "{tokens} tokens, limit {limit}");
 }
@@ -165,7 +165,7 @@ fn an_instruction_that_does_not_fit_is_refused_with_the_numbers() {
 fn an_instruction_with_the_pictures_own_tokens_is_refused_by_their_name() {
     let features = goldens().get_any("features").unwrap();
     for token in ["<im_start>", "<im_end>"] {
-        let error = llava().expand(&features, &format!("a {token} b"), &rules(3), &mut Alone).unwrap_err();
+        let error = llava().expand(Some(&features), &format!("a {token} b"), &rules(3), &mut Alone).unwrap_err();
         assert!(error.to_string().contains(token), "{error}");
     }
 }
@@ -173,7 +173,7 @@ fn an_instruction_with_the_pictures_own_tokens_is_refused_by_their_name() {
 #[test]
 fn features_of_another_width_are_refused() {
     let features = Tensor::zeros((16, 41), DType::F32, &Device::Cpu).unwrap();
-    let error = llava().expand(&features, "x", &rules(3), &mut Alone).unwrap_err();
+    let error = llava().expand(Some(&features), "x", &rules(3), &mut Alone).unwrap_err();
     assert!(matches!(error, ExpandError::Features { expected: 40, .. }), "{error}");
 }
 
@@ -197,6 +197,6 @@ fn a_cancelled_generation_ends_before_the_next_layer() {
     }
     let features = goldens().get_any("features").unwrap();
     let mut onlooker = Impatient(0);
-    let error = llava().expand(&features, "x", &rules(3), &mut onlooker).unwrap_err();
+    let error = llava().expand(Some(&features), "x", &rules(3), &mut onlooker).unwrap_err();
     assert!(matches!(error, ExpandError::Cancelled) && onlooker.0 == 2, "{error} after {} tokens", onlooker.0);
 }
