@@ -100,6 +100,12 @@ impl LlavaTokenizer {
         self.tokens
     }
 
+    /// The id of `[IMG0]`.
+    pub fn first_visual(&self) -> u32 {
+        let [first, ..] = self.tokens.visual;
+        first
+    }
+
     /// The id that ends an answer, `</s>`.
     pub fn eos(&self) -> u32 {
         self.eos

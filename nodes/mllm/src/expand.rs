@@ -90,7 +90,7 @@ fn expand(run: &Run) -> Result<Outputs, Failure> {
     let features = match features {
         Some(features) => {
             warn_of_another_layer(run, &llava)?;
-            Some(wire::to_candle(features, llava.model().device())?)
+            Some(wire::to_candle(features, llava.device())?)
         }
         None => None,
     };
@@ -106,7 +106,7 @@ fn expand(run: &Run) -> Result<Outputs, Failure> {
     if !visual_tokens.is_finite()? {
         return Err(ExpandError::NotFinite { what: "hidden states", token: expansion.sequence.len() }.into());
     }
-    let img_embeddings = wire::from_candle(llava.model().img_embeddings())?;
+    let img_embeddings = wire::from_candle(llava.img_embeddings())?;
     Ok(Outputs::new()
         .with("text", Value::text(expressive_instruction(&raw_text)))
         .with("raw_text", Value::text(raw_text))

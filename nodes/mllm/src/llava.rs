@@ -9,6 +9,7 @@ use crate::generate::{Generated, Onlooker, Rules, generate};
 use crate::llava_model::LlavaModel;
 use candle_core::{DType, Device, Tensor};
 use mgie_weights::{Checkpoint, Overlay, Watch, Weights, WeightsError};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,11 +70,6 @@ impl Llava {
         &self.config
     }
 
-    /// Its tensors.
-    pub fn model(&self) -> &LlavaModel {
-        &self.model
-    }
-
     /// The tokenizer, with LLaVA's and MGIE's tokens.
     pub fn tokenizer(&self) -> &Arc<LlavaTokenizer> {
         &self.tokenizer
@@ -120,6 +116,15 @@ impl Llava {
             generate(self.model.llama(), &prompt, &embeddings, rules, onlooker)?;
         let visual_tokens = self.model.visual_tokens(&hidden.unsqueeze(0)?, &[&sequence])?.squeeze(0)?;
         Ok(Expansion { sequence, prompt_length, visual_tokens })
+    }
+}
+
+/// A LLaVA does all that its tensors can do.
+impl Deref for Llava {
+    type Target = LlavaModel;
+
+    fn deref(&self) -> &LlavaModel {
+        &self.model
     }
 }
 

@@ -79,8 +79,8 @@ fn relative_rms(found: &Tensor, expected: &Tensor) -> f64 {
 fn generated(llava: &Llava, instruction: &str, no_repeat_ngram: usize) -> Generated {
     let features = goldens().get_any("features").unwrap();
     let prompt = llava.prompt(instruction, features.dim(0).unwrap()).unwrap();
-    let embeddings = llava.model().embed(&prompt, &features).unwrap();
-    generate(llava.model().llama(), &prompt, &embeddings, &rules(no_repeat_ngram), &mut Alone).unwrap()
+    let embeddings = llava.embed(&prompt, &features).unwrap();
+    generate(llava.llama(), &prompt, &embeddings, &rules(no_repeat_ngram), &mut Alone).unwrap()
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn answers_are_token_for_token_those_of_transformers() {
         let error = relative_rms(&hidden, &goldens().get_any(&format!("{name}.hid")).unwrap());
         assert!(error < 1e-5, "{name}: hidden states are {error:e} off");
         let first = hidden.narrow(0, prompt_length - 1, 1).unwrap();
-        let logits = llava().model().llama().logits(&first).unwrap().squeeze(0).unwrap();
+        let logits = llava().llama().logits(&first).unwrap().squeeze(0).unwrap();
         let error = relative_rms(&logits, &goldens().get_any(&format!("{name}.first_logits")).unwrap());
         assert!(error < 1e-5, "{name}: logits are {error:e} off");
     }
@@ -125,7 +125,7 @@ fn visual_tokens_and_texts_are_the_references() {
         assert_eq!(Some(raw_text.as_str()), case["raw_text"].as_str(), "{name}");
         assert_eq!(Some(expressive_instruction(&raw_text).as_str()), case["text"].as_str(), "{name}");
     }
-    let error = relative_rms(llava().model().img_embeddings(), &goldens().get_any("img_embeddings").unwrap());
+    let error = relative_rms(llava().img_embeddings(), &goldens().get_any("img_embeddings").unwrap());
     assert_eq!(error, 0.0, "E is `emb` of mllm.pt");
 }
 
@@ -143,9 +143,9 @@ fn half_precision_on_the_cpu_stays_near_the_f32_reference() {
         let llava = load(dtype);
         let features = goldens().get_any("features").unwrap();
         let prompt = llava.prompt("make the sky stormy", 16).unwrap();
-        let embeddings = llava.model().embed(&prompt, &features).unwrap();
-        let mut cache = llava.model().llama().cache(prompt.len()).unwrap();
-        let hidden = llava.model().llama().forward(&embeddings, &mut cache, |_| Ok::<_, ExpandError>(())).unwrap();
+        let embeddings = llava.embed(&prompt, &features).unwrap();
+        let mut cache = llava.llama().cache(prompt.len()).unwrap();
+        let hidden = llava.llama().forward(&embeddings, &mut cache, |_| Ok::<_, ExpandError>(())).unwrap();
         let expected = goldens().get_any("plain.hid").unwrap().narrow(0, 0, prompt.len()).unwrap();
         let error = relative_rms(&hidden, &expected);
         assert!(error < most, "{dtype:?}: hidden states are {error:e} off");
