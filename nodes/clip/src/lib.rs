@@ -1,7 +1,8 @@
 //! CLIP as nodes: pictures to the features that the language model sees, text to what InstructPix2Pix is conditioned on.
 //!
-//! Reading order: [`processor`] (what happens to a picture before), [`vision`] and [`text`] (the towers, of the same layers), [`ClipModel`]
-//! (both, and the space where they meet), [`config`] (their sizes), and the nodes.
+//! Reading order: [`processor`] (what happens to a picture before), [`vision`] and [`text`] (the towers, of the same
+//! layers), [`ClipModel`] (both, and the space where they meet), [`config`] (their sizes), and the nodes. Gradients flow
+//! through the models: the trainer uses this very code.
 
 pub mod config;
 mod encode_image;
@@ -41,7 +42,7 @@ fn device_of(run: &Run) -> Result<(Device, DType), Failure> {
     let device = device::device(run.string("device")?)?;
     let dtype = device::dtype(run.string("dtype")?, &device, Layers::Linear)?;
     if dtype == DType::BF16 && device.is_cpu() {
-        let found = "bf16 on the CPU, where candle's CLIP cannot be computed in it";
+        let found = "bf16 on the CPU, where candle multiplies no matrices in it";
         return Err(Failure::parameter("dtype", "auto, f32 or f16", found).remedy("use f32 there"));
     }
     run.ran_on(&device::name(&device));
