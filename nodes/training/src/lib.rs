@@ -4,10 +4,12 @@ pub mod checkpoint;
 pub mod curve;
 pub mod dataset;
 pub mod initial;
+pub mod latents;
 pub mod model_files;
 pub mod nodes;
 pub mod optimizer;
 pub mod parameters;
+pub mod parts;
 pub mod scenes;
 pub mod setup;
 pub mod stages;
@@ -17,5 +19,11 @@ use mgie_plugin_api::Plugin;
 
 /// The training plugin.
 pub fn plugin() -> Plugin {
-    Plugin::new("training", env!("CARGO_PKG_VERSION")).node(scenes::node::definition()).node(nodes::vae::definition())
+    Plugin::new("training", env!("CARGO_PKG_VERSION"))
+        .node(scenes::node::definition())
+        .node(nodes::vae::definition())
+        .node(nodes::clip::definition())
+        .node(nodes::denoiser::definition())
+        .node(nodes::llava::definition())
+        .node(nodes::mgie::definition())
 }

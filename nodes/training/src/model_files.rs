@@ -7,7 +7,9 @@ use mgie_plugin_api::{Failure, file};
 use mgie_weights::{Checkpoint, WeightsError};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
+use std::io::{Cursor, Write};
 use std::path::Path;
+use zip::write::SimpleFileOptions;
 
 /// Writes tensors as one safetensors file in f16; a file of that name is replaced once the new one is complete.
 ///
@@ -50,4 +52,89 @@ pub fn half_bytes(path: &Path, name: &str, tensor: &Tensor) -> Result<Vec<u8>, F
 /// There are none, or they cannot be read.
 pub fn load(parameters: &Parameters, prefix: &str, path: &Path) -> Result<(), Failure> {
     Ok(parameters.load(prefix, Checkpoint::open(path)?.into())?)
+}
+
+/// A short name for the state of some folders (the names, sizes and times of the files directly in them) and some numbers.
+///
+/// # Errors
+/// A folder cannot be listed.
+pub fn fingerprint(folders: &[&Path], numbers: &[usize]) -> Result<String, Failure> {
+    let mut about = format!("{numbers:?}");
+    for folder in folders {
+        let listed = std::fs::read_dir(folder).map_err(|error| Failure::file(folder, error.to_string()))?;
+        let mut files: Vec<String> = listed
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+                let time = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_nanos();
+                Some(format!("{} {} {time}", entry.file_name().display(), metadata.len()))
+            })
+            .collect();
+        files.sort();
+        about = format!("{about}\n{}\n{}", folder.display(), files.join("\n"));
+    }
+    Ok(format!("{:016x}", crate::initial::mix(0, about.bytes())))
+}
+
+/// Writes tensors as `torch.save` writes a state dict of f16 tensors: a zip archive with a pickle and a file a tensor.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_torch(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, error.to_string()))?;
+    }
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let mut add = |name: &str, bytes: &[u8]| -> Result<(), Failure> {
+        let wrong = |error: String| Failure::file(path, error);
+        // PyTorch maps the numbers as they lie, 64 bytes aligned and not compressed.
+        let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored).with_alignment(64);
+        archive.start_file(format!("archive/{name}"), stored).map_err(|error| wrong(error.to_string()))?;
+        archive.write_all(bytes).map_err(|error| wrong(error.to_string()))
+    };
+    add("data.pkl", &state_dict(tensors))?;
+    add("byteorder", b"little")?;
+    for (key, (name, tensor)) in tensors.iter().enumerate() {
+        add(&format!("data/{key}"), &half_bytes(path, name, tensor)?)?;
+    }
+    add("version", b"3\n")?;
+    let whole = archive.finish().map_err(|error| Failure::file(path, error.to_string()))?;
+    file::write_whole(path, &[whole.get_ref()])
+}
+
+/// The pickle, protocol 2, of a dict of tensors: what `torch.load` and our own restricted reader rebuild them from.
+fn state_dict(tensors: &[(String, Tensor)]) -> Vec<u8> {
+    let mut pickle = vec![0x80, 2, b'}', b'('];
+    let text = |pickle: &mut Vec<u8>, text: &str| {
+        pickle.push(b'X');
+        pickle.extend((text.len() as u32).to_le_bytes());
+        pickle.extend(text.as_bytes());
+    };
+    let whole = |pickle: &mut Vec<u8>, number: usize| {
+        pickle.extend([0x8a, 8]);
+        pickle.extend((number as i64).to_le_bytes());
+    };
+    let wholes = |pickle: &mut Vec<u8>, numbers: &[usize]| {
+        pickle.push(b'(');
+        numbers.iter().for_each(|number| whole(pickle, *number));
+        pickle.push(b't');
+    };
+    for (key, (name, tensor)) in tensors.iter().enumerate() {
+        text(&mut pickle, name);
+        pickle.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+        text(&mut pickle, "storage");
+        pickle.extend(b"ctorch\nHalfStorage\n");
+        text(&mut pickle, &key.to_string());
+        text(&mut pickle, "cpu");
+        whole(&mut pickle, tensor.elem_count());
+        pickle.extend(b"tQ");
+        whole(&mut pickle, 0);
+        let shape = tensor.dims();
+        wholes(&mut pickle, shape);
+        let strides: Vec<usize> = (0..shape.len()).map(|i| shape.iter().skip(i + 1).product()).collect();
+        wholes(&mut pickle, &strides);
+        pickle.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+    }
+    pickle.extend(b"u.");
+    pickle
 }

@@ -46,6 +46,12 @@ pub fn with_parameters(description: NodeDescription, defaults: Defaults) -> Node
         .with_side_effect()
 }
 
+/// Adds the side of the pictures.
+pub fn with_side(description: NodeDescription) -> NodeDescription {
+    let side = Domain::Integer { default: 128, hard: [8, 4096], soft: [64, 512] };
+    description.parameter("side", "Side", side, "Pictures are cut to squares and resized to this side.").unit("px")
+}
+
 /// A node's parameters, read.
 #[derive(Debug)]
 pub struct Setup {

@@ -1,3 +1,7 @@
-//! One node a stage, and the nodes that use what was trained.
+//! One node a stage, in the order in which they are trained.
 
+pub mod clip;
+pub mod denoiser;
+pub mod llava;
+pub mod mgie;
 pub mod vae;

@@ -10,7 +10,7 @@ use crate::trainer::train;
 use candle_core::DType;
 use mgie_diffusion::config::Config;
 use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
-use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
+use mgie_plugin_api::{Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
 use mgie_weights::{WeightsError, pool};
 
 /// Pictures whose latents are measured after the training.
@@ -24,9 +24,8 @@ pub fn definition() -> NodeDefinition {
         "Training",
         "Trains the autoencoder between pictures and latents on sources and goals of a data set.",
     );
-    let description = setup::with_parameters(description, Defaults { steps: 6000, batch: 8, part: 4, rate: 1e-3 })
-        .parameter("side", "Side", Domain::Integer { default: 128, hard: [8, 4096], soft: [64, 512] }, "Side of the pictures.")
-        .unit("px");
+    let description = setup::with_parameters(description, Defaults { steps: 6000, batch: 8, part: 4, rate: 1e-3 });
+    let description = setup::with_side(description);
     NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || vae(run)))
 }
 

@@ -1,14 +1,21 @@
 //! The stages of training, in the order in which they are trained: each is a loss on a data set. What several of them do
 //! with pictures and noise stands here.
 
+pub mod clip;
+pub mod denoiser;
+pub mod edit;
+pub mod language;
+pub mod mgie;
 pub mod vae;
 
 use crate::initial::at;
 use candle_core::{DType, Device, Result, Tensor};
+use mgie_clip::Processor;
 use mgie_diffusion::noise::{Precision, TorchCpu};
 use mgie_image::picture::Picture;
 use mgie_image::lettering::Canvas;
 use mgie_plugin_api::Failure;
+use mgie_weights::WeightsError;
 
 /// Standard normal numbers for `count` examples of `shape` (its first dimension is the batch's), drawn for each place in
 /// the batch on its own, so that they do not depend on how the batch is divided.
@@ -56,4 +63,27 @@ pub(crate) fn sheet(rows: &[Vec<Vec<u8>>], side: usize) -> std::result::Result<C
         }
     }
     Ok(canvas)
+}
+
+/// Pictures as CLIP takes them, `[pictures, 3, size, size]` in f32.
+///
+/// # Errors
+/// A picture that cannot be resized, or comes out in another size than the tower takes.
+pub(crate) fn pixel_values(
+    processor: &Processor,
+    pictures: &[Picture],
+    device: &Device,
+) -> std::result::Result<Tensor, Failure> {
+    let byte = |value: &f32| (value.clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
+    let mut values = Vec::new();
+    let mut size = (0, 0);
+    for picture in pictures {
+        let rgb: Vec<u8> = picture.samples.iter().map(byte).collect();
+        let processed = processor.process(&rgb, picture.height, picture.width);
+        let processed = processed.map_err(|error| Failure::failed(error.to_string()))?;
+        size = (processed.height, processed.width);
+        values.extend(processed.values);
+    }
+    let tensor = Tensor::from_vec(values, (pictures.len(), 3, size.0, size.1), device);
+    Ok(tensor.map_err(WeightsError::from)?)
 }

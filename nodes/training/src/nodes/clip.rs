@@ -1,0 +1,65 @@
+//! `training.clip`: CLIP's two towers, and the text tower as the UNet is given it.
+
+use crate::dataset::Dataset;
+use crate::model_files;
+use crate::parameters::Parameters;
+use crate::parts::place;
+use crate::setup::{self, Defaults, Setup};
+use crate::stages::clip::{ClipParts, ClipStage};
+use crate::trainer::train;
+use mgie_clip::{ClipModel, Processor, Tower, TowerConfig};
+use mgie_plugin_api::{Failure, NodeDefinition, NodeDescription, Outputs, Run, Value, file, serde_json};
+use mgie_weights::pool;
+use mgie_weights::tokenizer::ClipTokenizer;
+use std::path::Path;
+
+/// A config larger than this is none.
+const LARGEST: u64 = 1 << 20;
+
+/// The node.
+pub fn definition() -> NodeDefinition {
+    let description = NodeDescription::new(
+        "training.clip",
+        "Train CLIP",
+        "Training",
+        "Trains CLIP's towers on pictures and captions of a data set, contrastively within each part of a batch. Writes \
+         the whole, and the text tower on its own as InstructPix2Pix has it.",
+    );
+    let description = setup::with_parameters(description, Defaults { steps: 3000, batch: 128, part: 64, rate: 1e-3 });
+    let description = setup::with_side(description);
+    NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || clip(run)))
+}
+
+fn clip(run: &Run) -> Result<Outputs, Failure> {
+    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, "clip")?;
+    let folder = models.join(place::CLIP);
+    let vision = TowerConfig::read(&folder, Tower::Vision)?;
+    let text = TowerConfig::read(&folder, Tower::Text)?;
+    let parts = ClipParts {
+        projection: projection(&folder.join("config.json"))?,
+        processor: Processor::read(&folder, vision.image_size)?,
+        tokenizer: ClipTokenizer::open(&folder)?,
+        vision,
+        text,
+    };
+    let parameters = Parameters::new(&device, plan.seed, |_| true);
+    parameters.build(|w| ClipModel::load(&w.pp("clip"), &parts.vision, &parts.text, parts.projection))?;
+    let stage = ClipStage { parts, dataset: Dataset::open(&dataset)?, side: run.count("side")?, dtype };
+    let trained = train(run, &plan, &stage, &parameters)?;
+    let all = trained.below("clip");
+    model_files::write(&folder.join("model.safetensors"), &all)?;
+    let of_text: Vec<_> = all.into_iter().filter(|(name, _)| name.starts_with("text_model.")).collect();
+    model_files::write(&models.join(place::TEXT_ENCODER).join("model.safetensors"), &of_text)?;
+    Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
+}
+
+/// `projection_dim` of a CLIP's config.json.
+fn projection(path: &Path) -> Result<usize, Failure> {
+    let text = file::read_whole(path, LARGEST)?;
+    let config: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| Failure::file(path, format!("malformed: {error}")))?;
+    let width = config.get("projection_dim").and_then(serde_json::Value::as_u64).unwrap_or(512);
+    usize::try_from(width).ok().filter(|width| (1..=1 << 20).contains(width)).ok_or_else(|| {
+        Failure::file(path, format!("`projection_dim` is {width}")).expected("1 to 1048576")
+    })
+}

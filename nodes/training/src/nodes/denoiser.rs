@@ -1,0 +1,46 @@
+//! `training.denoiser`: InstructPix2Pix' UNet, conditioned on CLIP's features of the text.
+
+use crate::dataset::Dataset;
+use crate::model_files;
+use crate::parameters::Parameters;
+use crate::parts::{self, place};
+use crate::setup::{self, Defaults, Setup};
+use crate::stages::denoiser::DenoiserStage;
+use crate::trainer::train;
+use mgie_diffusion::unet::Unet;
+use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
+use mgie_weights::pool;
+
+/// The node.
+pub fn definition() -> NodeDefinition {
+    let description = NodeDescription::new(
+        "training.denoiser",
+        "Train denoiser",
+        "Training",
+        "Trains the UNet as InstructPix2Pix: it edits by the instruction alone, through CLIP's text tower.",
+    );
+    let description = setup::with_parameters(description, Defaults { steps: 10_000, batch: 32, part: 16, rate: 1e-3 });
+    let description = setup::with_side(description).parameter(
+        "expressive",
+        "Expressive",
+        Domain::Float { default: 0.3, hard: [0.0, 1.0], soft: [0.0, 1.0] },
+        "The share of examples that are given the expressive instruction instead, which LGIE needs.",
+    );
+    NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || denoiser(run)))
+}
+
+fn denoiser(run: &Run) -> Result<Outputs, Failure> {
+    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, "denoiser")?;
+    let (unet, vae, schedule) = parts::diffusion(&models)?;
+    let dataset = Dataset::open(&dataset)?;
+    let parameters = Parameters::new(&device, plan.seed, |name| name.starts_with("unet."));
+    let reader = parts::reader(&parameters, &models)?;
+    let latents = parts::latents(run, &parameters, &models, &vae, &dataset, run.count("side")?, &plan.work)?;
+    parameters.build(|w| Unet::new(&w.pp("unet"), &unet))?;
+    let expressive = run.float("expressive")?;
+    let stage = DenoiserStage { unet, schedule, reader, dataset, latents, expressive, seed: plan.seed, dtype };
+    let trained = train(run, &plan, &stage, &parameters)?;
+    let path = models.join(place::UNET).join("diffusion_pytorch_model.safetensors");
+    model_files::write(&path, &trained.below("unet"))?;
+    Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
+}

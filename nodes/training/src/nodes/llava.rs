@@ -1,0 +1,57 @@
+//! `training.llava`: the projector and the language model, aligned with the pictures; without pictures, the language model
+//! of the paper's baseline LGIE.
+
+use crate::dataset::Dataset;
+use crate::model_files;
+use crate::parameters::Parameters;
+use crate::parts::{self, place};
+use crate::setup::{self, Defaults, Setup};
+use crate::stages::language::{LanguageStage, base_rows, begin};
+use crate::trainer::train;
+use mgie_mllm::config::LlavaConfig;
+use mgie_mllm::{LlavaModel, LlavaTokenizer};
+use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
+use mgie_weights::pool;
+use std::sync::Arc;
+
+/// The node.
+pub fn definition() -> NodeDefinition {
+    let description = NodeDescription::new(
+        "training.llava",
+        "Train LLaVA",
+        "Training",
+        "Aligns the language model with pictures: it learns to answer with the expressive instruction, and to questions \
+         about the picture. Without pictures it becomes the language model of the baseline LGIE.",
+    );
+    let description = setup::with_parameters(description, Defaults { steps: 6000, batch: 32, part: 16, rate: 1e-3 });
+    let description = setup::with_side(description)
+        .parameter("model", "Model", Domain::Text { default: place::LLAVA.to_owned(), multiline: false }, "The folder within the models folder, with config and tokenizer.")
+        .parameter("sees", "Sees", Domain::Boolean { default: true }, "Whether it is shown the picture.")
+        .parameter("questions", "Questions", Domain::Float { default: 0.4, hard: [0.0, 1.0], soft: [0.0, 1.0] }, "The share of examples that are a question about the picture, where the data set has any.");
+    NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || llava(run)))
+}
+
+fn llava(run: &Run) -> Result<Outputs, Failure> {
+    let sees = run.boolean("sees")?;
+    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, if sees { "llava" } else { "lgie" })?;
+    let folder = models.join(run.string("model")?);
+    let config = LlavaConfig::read(&folder)?;
+    let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);
+    let parameters = Parameters::new(&device, plan.seed, |name| name.starts_with("llava."));
+    let eyes = parts::eyes(&parameters, &models, config.vision_layer)?;
+    begin(&parameters, &config, base_rows(&tokenizer), eyes.config.hidden).map_err(mgie_weights::WeightsError::from)?;
+    parameters.build(|w| LlavaModel::load(&w.pp("llava"), &config, tokenizer.tokens()))?;
+    let stage = LanguageStage {
+        config,
+        tokenizer,
+        eyes: sees.then_some(eyes),
+        dataset: Dataset::open(&dataset)?,
+        side: run.count("side")?,
+        questions: run.float("questions")?,
+        seed: plan.seed,
+        dtype,
+    };
+    let trained = train(run, &plan, &stage, &parameters)?;
+    model_files::write(&folder.join("model.safetensors"), &trained.below("llava"))?;
+    Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
+}

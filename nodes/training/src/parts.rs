@@ -1,0 +1,116 @@
+//! The finished parts that later stages stand on, read from the models folder: each loads its weights, frozen, under the
+//! prefix that its stage's model asks for.
+
+use crate::dataset::Dataset;
+use crate::latents::Latents;
+use crate::model_files;
+use crate::parameters::Parameters;
+use crate::stages::denoiser::Reader;
+use crate::stages::edit::NoiseSchedule;
+use crate::stages::language::Eyes;
+use candle_core::DType;
+use mgie_clip::{Processor, Tower, TowerConfig};
+use mgie_diffusion::config::Config;
+use mgie_diffusion::schedule::{Prediction, Schedule};
+use mgie_diffusion::unet::UnetConfig;
+use mgie_diffusion::vae::{Encoder, VaeConfig};
+use mgie_plugin_api::{Failure, Run};
+use mgie_weights::tokenizer::ClipTokenizer;
+use std::path::Path;
+
+/// Folders within a models folder, by the authors' names.
+pub mod place {
+    /// CLIP, both towers.
+    pub const CLIP: &str = "clip-vit-large-patch14";
+    /// LLaVA.
+    pub const LLAVA: &str = "LLaVA-7B-v1";
+    /// What MGIE trains.
+    pub const MGIE: &str = "mgie_7b";
+    /// The autoencoder.
+    pub const VAE: &str = "instruct-pix2pix/vae";
+    /// The UNet of InstructPix2Pix.
+    pub const UNET: &str = "instruct-pix2pix/unet";
+    /// The noise schedule.
+    pub const SCHEDULER: &str = "instruct-pix2pix/scheduler";
+    /// CLIP's text tower, as the UNet is given it.
+    pub const TEXT_ENCODER: &str = "instruct-pix2pix/text_encoder";
+    /// Its tokenizer.
+    pub const TOKENIZER: &str = "instruct-pix2pix/tokenizer";
+}
+
+/// The language model's eyes: the vision tower, as far as the layer that LLaVA's config names.
+///
+/// # Errors
+/// A file that is missing, malformed or does not fit the others.
+pub fn eyes(parameters: &Parameters, models: &Path, chosen: Option<i64>) -> Result<Eyes, Failure> {
+    let folder = models.join(place::CLIP);
+    let config = TowerConfig::read(&folder, Tower::Vision)?;
+    let processor = Processor::read(&folder, config.image_size)?;
+    model_files::load(parameters, "clip", &folder)?;
+    let entries = config.layers as i64 + 1;
+    let chosen = chosen.unwrap_or(-2);
+    let index = if chosen < 0 { entries + chosen } else { chosen };
+    let layer = usize::try_from(index).ok().filter(|index| *index <= config.layers).ok_or_else(|| {
+        Failure::file(models.join(place::LLAVA), format!("mm_vision_select_layer is {chosen}"))
+            .expected(format!("-{entries} to {} for a CLIP of {} layers", config.layers, config.layers))
+    })?;
+    Ok(Eyes { config, processor, layer })
+}
+
+/// The texts' tower.
+///
+/// # Errors
+/// As [`eyes`].
+pub fn reader(parameters: &Parameters, models: &Path) -> Result<Reader, Failure> {
+    let folder = models.join(place::TEXT_ENCODER);
+    let config = TowerConfig::read(&folder, Tower::Text)?;
+    let tokenizer = ClipTokenizer::open(&models.join(place::TOKENIZER))?;
+    model_files::load(parameters, "text_encoder", &folder)?;
+    Ok(Reader { config, tokenizer })
+}
+
+/// The UNet's sizes and the noise that it is trained under.
+///
+/// # Errors
+/// As [`eyes`].
+pub fn diffusion(models: &Path) -> Result<(UnetConfig, VaeConfig, NoiseSchedule), Failure> {
+    let config = |place: &str, name: &str| Config::read(models.join(place).join(name));
+    let unet = UnetConfig::read(&config(place::UNET, "config.json")?)?;
+    let vae = VaeConfig::read(&config(place::VAE, "config.json")?)?;
+    let schedule = Schedule::new(config(place::SCHEDULER, "scheduler_config.json")?)?;
+    if unet.in_channels != 2 * vae.latent_channels || unet.out_channels != vae.latent_channels {
+        let found = format!("in_channels {}, out_channels {}", unet.in_channels, unet.out_channels);
+        let (twice, once) = (2 * vae.latent_channels, vae.latent_channels);
+        return Err(Failure::file(models.join(place::UNET).join("config.json"), "the UNet does not take this VAE's latents")
+            .expected(format!("in_channels {twice} (noisy latents and the picture's), out_channels {once}"))
+            .found(found));
+    }
+    let noise = NoiseSchedule {
+        alphas_cumprod: schedule.alphas_cumprod().to_vec(),
+        prediction: schedule.prediction()?.unwrap_or(Prediction::Epsilon),
+        scaling: vae.scaling_factor,
+    };
+    Ok((unet, vae, noise))
+}
+
+/// The data set's latents, by the trained VAE; kept in `work`.
+///
+/// # Errors
+/// As [`eyes`]; a picture that cannot be read; cancelled.
+pub fn latents(
+    run: &Run,
+    parameters: &Parameters,
+    models: &Path,
+    vae: &VaeConfig,
+    dataset: &Dataset,
+    side: usize,
+    work: &Path,
+) -> Result<Latents, Failure> {
+    let folder = models.join(place::VAE);
+    let frozen = Parameters::new(parameters.device(), 0, |_| false);
+    model_files::load(&frozen, "vae", &folder)?;
+    let encoder = frozen.weights(DType::F32).load(|w| Encoder::new(&w.pp("vae"), vae))?;
+    let name = model_files::fingerprint(&[&folder, dataset.folder()], &[side, dataset.len()])?;
+    std::fs::create_dir_all(work).map_err(|error| Failure::file(work, error.to_string()))?;
+    Latents::of(run, dataset, side, &encoder, parameters.device(), &work.join(format!("latents-{name}.f16")))
+}

@@ -1,0 +1,123 @@
+//! L_edit, which MGIE and InstructPix2Pix share: the squared error of the UNet's prediction at a random timestep, with both
+//! guidances' dropouts (MGIE's training code; Brooks et al., arXiv 2211.09800).
+
+use super::{draw, uniform};
+use crate::latents::Latents;
+use candle_core::{DType, Device, Result, Tensor};
+use mgie_diffusion::schedule::Prediction;
+use mgie_diffusion::unet::Unet;
+
+/// The null conditioning stands in below this share of u.
+const NULL_TEXT: f64 = 0.10;
+/// The image latents are zeros from and below these shares of u.
+const NO_IMAGE: [f64; 2] = [0.05, 0.15];
+
+/// The noise that latents are trained under.
+#[derive(Debug, Clone)]
+pub struct NoiseSchedule {
+    /// ᾱ at each training step.
+    pub alphas_cumprod: Vec<f32>,
+    /// What the UNet predicts.
+    pub prediction: Prediction,
+    /// What goal latents are multiplied by.
+    pub scaling: f64,
+}
+
+/// What is drawn for some examples.
+#[derive(Debug, Clone)]
+pub struct Draws {
+    /// Whole training steps.
+    pub timesteps: Vec<usize>,
+    /// From 0 to 1: which of the conditions are dropped.
+    pub u: Vec<f64>,
+    /// `[examples, channels, h, w]`, standard normal.
+    pub noise: Tensor,
+}
+
+impl Draws {
+    /// Those of the places `first`… of the batch at `step`, for latents of `shape`.
+    ///
+    /// # Errors
+    /// No memory, a device that fails.
+    pub fn at(seed: u64, step: u64, first: usize, shape: &[usize], steps: usize, device: &Device) -> Result<Self> {
+        let count = shape.first().copied().unwrap_or_default();
+        let places = first..first + count;
+        let timestep = |place| ((uniform(seed, "timestep", step, place) * steps as f64) as usize).min(steps - 1);
+        Ok(Self {
+            timesteps: places.clone().map(timestep).collect(),
+            u: places.map(|place| uniform(seed, "dropout", step, place)).collect(),
+            noise: draw(seed, "noise", step, first, count, shape, device)?,
+        })
+    }
+
+    /// The conditioning of each example, `[examples, tokens, width]`: the edit's, or the null conditioning where that is
+    /// drawn. `null` is `[1, tokens, width]` or one for each.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn context(&self, conditioning: &Tensor, null: &Tensor) -> Result<Tensor> {
+        let keep: Vec<f32> = self.u.iter().map(|u| if *u < NULL_TEXT { 0.0 } else { 1.0 }).collect();
+        if keep.iter().all(|keep| *keep == 1.0) {
+            return Ok(conditioning.clone());
+        }
+        let keep = Tensor::from_vec(keep, (self.u.len(), 1, 1), conditioning.device())?;
+        let drop = keep.affine(-1.0, 1.0)?;
+        conditioning.broadcast_mul(&keep)? + null.broadcast_mul(&drop)?
+    }
+
+    /// Whether any example takes the null conditioning.
+    pub fn drops_text(&self) -> bool {
+        self.u.iter().any(|u| *u < NULL_TEXT)
+    }
+}
+
+/// Goal latents drawn from their distribution, and the sources' modes: `[examples, channels, h, w]` each.
+///
+/// # Errors
+/// No memory, a device that fails.
+pub fn latents(
+    all: &Latents,
+    seed: u64,
+    step: u64,
+    first: usize,
+    examples: &[usize],
+    device: &Device,
+) -> Result<(Tensor, Tensor)> {
+    let [source, mean, log_variance] = all.get(examples, device)?;
+    let noise = draw(seed, "goal", step, first, examples.len(), mean.dims(), device)?;
+    Ok(((mean + (log_variance * 0.5)?.exp()? * noise)?, source))
+}
+
+/// The mean squared error over some examples. `goal` is unscaled, `source` stays so; `context` is in the UNet's dtype.
+///
+/// # Errors
+/// Shapes that do not fit, no memory, a device that fails.
+pub fn edit_loss(
+    unet: &Unet,
+    schedule: &NoiseSchedule,
+    goal: &Tensor,
+    source: &Tensor,
+    context: &Tensor,
+    draws: &Draws,
+) -> Result<Tensor> {
+    let device = goal.device();
+    let count = draws.timesteps.len();
+    let alphas = |f: fn(f32) -> f32| {
+        let alpha = |step: &usize| f(schedule.alphas_cumprod.get(*step).copied().unwrap_or_default());
+        Tensor::from_vec(draws.timesteps.iter().map(alpha).collect::<Vec<f32>>(), (count, 1, 1, 1), device)
+    };
+    let (signal, noise) = (alphas(f32::sqrt)?, alphas(|alpha| (1.0 - alpha).sqrt())?);
+    let clean = (goal * schedule.scaling)?;
+    let noisy = (clean.broadcast_mul(&signal)? + draws.noise.broadcast_mul(&noise)?)?;
+    let target = match schedule.prediction {
+        Prediction::Epsilon => draws.noise.clone(),
+        Prediction::Velocity => (draws.noise.broadcast_mul(&signal)? - clean.broadcast_mul(&noise)?)?,
+    };
+    let [from, to] = NO_IMAGE;
+    let keep: Vec<f32> = draws.u.iter().map(|u| if (from..to).contains(u) { 0.0 } else { 1.0 }).collect();
+    let source = source.broadcast_mul(&Tensor::from_vec(keep, (count, 1, 1, 1), device)?)?;
+    let timesteps: Vec<f64> = draws.timesteps.iter().map(|step| *step as f64).collect();
+    let input = Tensor::cat(&[noisy, source], 1)?.to_dtype(unet.dtype())?;
+    let predicted = unet.forward(&input, &timesteps, &context.to_dtype(unet.dtype())?)?.to_dtype(DType::F32)?;
+    (predicted - target)?.sqr()?.mean_all()
+}
