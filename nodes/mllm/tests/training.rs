@@ -167,3 +167,36 @@ fn an_answer_with_tokens_that_mean_something_else_is_refused_by_their_name() {
         assert!(error.to_string().contains(token), "{error}");
     }
 }
+
+/// The expectations are what the slow tokenizer of transformers 4.28.1 makes of the whole conversation as text,
+/// `… ASSISTANT: <answer> [IMG0] … [IMG7]</s>`, from `:` on.
+#[test]
+fn answers_have_the_ids_of_the_2023_tokenizer() {
+    let cases: [(&str, usize, &str, bool, usize, &[u32]); 4] = [
+        (
+            "make the sky stormy",
+            2,
+            "The sky is dark. Rain falls.",
+            true,
+            128,
+            &[546, 339, 340, 316, 496, 542, 519, 556, 335, 277, 366, 529, 542],
+        ),
+        ("make the sky stormy", 2, "", true, 116, &[546]),
+        ("a  b", 0, "The sky, dark", false, 106, &[546, 339, 340, 532, 496]),
+        (
+            "add 'é'",
+            2,
+            "Ünïcode 🙂 end",
+            true,
+            132,
+            &[546, 519, 198, 159, 526, 599, 536, 523, 530, 520, 519, 243, 162, 156, 133, 313, 266],
+        ),
+    ];
+    for (instruction, patches, answer, with_visual_tokens, length, expected) in cases {
+        let ids = tokenizer().conversation(instruction, patches, answer, with_visual_tokens).unwrap().ids;
+        let end: &[u32] = if with_visual_tokens { &[603, 604, 605, 606, 607, 608, 609, 610, 2] } else { &[2] };
+        let expected = [expected, end].concat();
+        assert_eq!(ids.len(), length, "{answer:?}");
+        assert_eq!(ids[ids.len() - expected.len()..], expected, "{answer:?}");
+    }
+}
