@@ -172,31 +172,18 @@ fn an_answer_with_tokens_that_mean_something_else_is_refused_by_their_name() {
 /// `… ASSISTANT: <answer> [IMG0] … [IMG7]</s>`, from `:` on.
 #[test]
 fn answers_have_the_ids_of_the_2023_tokenizer() {
-    let cases: [(&str, usize, &str, bool, usize, &[u32]); 4] = [
-        (
-            "make the sky stormy",
-            2,
-            "The sky is dark. Rain falls.",
-            true,
-            128,
-            &[546, 339, 340, 316, 496, 542, 519, 556, 335, 277, 366, 529, 542],
-        ),
-        ("make the sky stormy", 2, "", true, 116, &[546]),
-        ("a  b", 0, "The sky, dark", false, 106, &[546, 339, 340, 532, 496]),
-        (
-            "add 'é'",
-            2,
-            "Ünïcode 🙂 end",
-            true,
-            132,
-            &[546, 519, 198, 159, 526, 599, 536, 523, 530, 520, 519, 243, 162, 156, 133, 313, 266],
-        ),
-    ];
-    for (instruction, patches, answer, with_visual_tokens, length, expected) in cases {
-        let ids = tokenizer().conversation(instruction, patches, answer, with_visual_tokens).unwrap().ids;
-        let end: &[u32] = if with_visual_tokens { &[603, 604, 605, 606, 607, 608, 609, 610, 2] } else { &[2] };
+    let check = |instruction: &str, patches: usize, answer: &str, length: usize, expected: &[u32]| {
+        // The one without a picture is the baseline's, which has no visual tokens either.
+        let ids = tokenizer().conversation(instruction, patches, answer, patches > 0).unwrap().ids;
+        let end: &[u32] = if patches > 0 { &[603, 604, 605, 606, 607, 608, 609, 610, 2] } else { &[2] };
         let expected = [expected, end].concat();
         assert_eq!(ids.len(), length, "{answer:?}");
         assert_eq!(ids[ids.len() - expected.len()..], expected, "{answer:?}");
-    }
+    };
+    let sky = [546, 339, 340, 316, 496, 542, 519, 556, 335, 277, 366, 529, 542];
+    check("make the sky stormy", 2, "The sky is dark. Rain falls.", 128, &sky);
+    check("make the sky stormy", 2, "", 116, &[546]);
+    check("a  b", 0, "The sky, dark", 106, &[546, 339, 340, 532, 496]);
+    let accents = [546, 519, 198, 159, 526, 599, 536, 523, 530, 520, 519, 243, 162, 156, 133, 313, 266];
+    check("add 'é'", 2, "Ünïcode 🙂 end", 132, &accents);
 }
