@@ -57,9 +57,9 @@ fn begins_at_zero(name: &str) -> bool {
 /// A seed for a use of its own.
 pub fn mix(seed: u64, of: impl IntoIterator<Item = u8>) -> u64 {
     // FNV-1a, then a finaliser so that near seeds are far apart.
-    let hash = of.into_iter().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = of
+        .into_iter()
+        .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)

@@ -52,8 +52,10 @@ impl Latents {
         let examples: Vec<usize> = (0..count).collect();
         for some in examples.chunks(AT_ONCE * 4 * rayon::current_num_threads()) {
             run.check_cancelled()?;
-            let encoded: Vec<_> =
-                some.par_chunks(AT_ONCE).map(|part| encode(dataset, side, encoder, device, part)).collect::<Result<_, Failure>>()?;
+            let encoded: Vec<_> = some
+                .par_chunks(AT_ONCE)
+                .map(|part| encode(dataset, side, encoder, device, part))
+                .collect::<Result<_, Failure>>()?;
             numbers.extend(encoded.into_iter().flatten());
             run.progress((numbers.len() / each) as u64, count as u64, "encoding the data set");
         }

@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod curve;
 pub mod dataset;
+pub mod edit_set;
 pub mod initial;
 pub mod latents;
 pub mod model_files;
@@ -26,4 +27,5 @@ pub fn plugin() -> Plugin {
         .node(nodes::denoiser::definition())
         .node(nodes::llava::definition())
         .node(nodes::mgie::definition())
+        .node(nodes::edit_set::definition())
 }

@@ -41,7 +41,10 @@ pub fn half_bytes(path: &Path, name: &str, tensor: &Tensor) -> Result<Vec<u8>, F
     let halves: Vec<half::f16> = numbers.iter().map(|number| half::f16::from_f32(*number)).collect();
     if let Some(at) = halves.iter().position(|half| !half.is_finite()) {
         let number = numbers.get(at).copied().unwrap_or_default();
-        return Err(Failure::file(path, format!("{name} holds {number}, which f16 cannot: the weights are not written")));
+        return Err(Failure::file(
+            path,
+            format!("{name} holds {number}, which f16 cannot: the weights are not written"),
+        ));
     }
     Ok(halves.iter().flat_map(|half| half.to_le_bytes()).collect())
 }

@@ -81,9 +81,12 @@ pub fn diffusion(models: &Path) -> Result<(UnetConfig, VaeConfig, NoiseSchedule)
     if unet.in_channels != 2 * vae.latent_channels || unet.out_channels != vae.latent_channels {
         let found = format!("in_channels {}, out_channels {}", unet.in_channels, unet.out_channels);
         let (twice, once) = (2 * vae.latent_channels, vae.latent_channels);
-        return Err(Failure::file(models.join(place::UNET).join("config.json"), "the UNet does not take this VAE's latents")
-            .expected(format!("in_channels {twice} (noisy latents and the picture's), out_channels {once}"))
-            .found(found));
+        return Err(Failure::file(
+            models.join(place::UNET).join("config.json"),
+            "the UNet does not take this VAE's latents",
+        )
+        .expected(format!("in_channels {twice} (noisy latents and the picture's), out_channels {once}"))
+        .found(found));
     }
     let noise = NoiseSchedule {
         alphas_cumprod: schedule.alphas_cumprod().to_vec(),

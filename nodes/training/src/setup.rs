@@ -29,21 +29,59 @@ pub fn with_parameters(description: NodeDescription, defaults: Defaults) -> Node
     let description = description
         .input("dataset", "Data set", kind::TEXT, "The folder of the data set, from training.scenes or text.constant.")
         .optional_input("after", "After", kind::TEXT, "The `models` of the stage before, which is trained first.")
-        .parameter("models", "Models", folder("small"), "The models folder: configurations are read there, weights written.")
-        .parameter("work", "Work", folder("training"), "Checkpoints, loss curves and samples go there; a run goes on from its checkpoint.")
+        .parameter(
+            "models",
+            "Models",
+            folder("small"),
+            "The models folder: configurations are read there, weights written.",
+        )
+        .parameter(
+            "work",
+            "Work",
+            folder("training"),
+            "Checkpoints, loss curves and samples go there; a run goes on from its checkpoint.",
+        )
         .parameter("steps", "Steps", whole(steps, 100_000_000, 100_000), "Updates altogether.")
         .parameter("batch", "Batch", whole(batch, 65_536, 256), "Examples an update.")
-        .parameter("part", "Part", whole(part, 65_536, 64), "Examples computed at once: parts of a batch run side by side, and what is left one after the other.")
+        .parameter(
+            "part",
+            "Part",
+            whole(part, 65_536, 64),
+            "Examples computed at once: parts of a batch run side by side, and what is left one after the other.",
+        )
         .parameter("learning_rate", "Learning rate", number(rate, 1.0, 0.01), "Its peak.")
-        .parameter("warmup", "Warm-up", number(0.03, 1.0, 0.2), "The share of the steps in which the learning rate rises; then it falls along a cosine.")
+        .parameter(
+            "warmup",
+            "Warm-up",
+            number(0.03, 1.0, 0.2),
+            "The share of the steps in which the learning rate rises; then it falls along a cosine.",
+        )
         .parameter("weight_decay", "Weight decay", number(0.0, 1.0, 0.1), "AdamW's, decoupled.")
-        .parameter("clip", "Clip", number(1.0, 1e9, 10.0), "Gradients of a larger norm are scaled down to it; 0 for none.")
-        .parameter("ema", "EMA", number(0.999, 0.999_999, 0.9999), "Decay of the moving average of the parameters, which is what is written as the model; 0 for none.")
+        .parameter(
+            "clip",
+            "Clip",
+            number(1.0, 1e9, 10.0),
+            "Gradients of a larger norm are scaled down to it; 0 for none.",
+        )
+        .parameter(
+            "ema",
+            "EMA",
+            number(0.999, 0.999_999, 0.9999),
+            "Decay of the moving average of the parameters, which is what is written as the model; 0 for none.",
+        )
         .parameter("every", "Every", whole(500, 100_000_000, 10_000), "Steps between checkpoints and samples.")
-        .parameter("seed", "Seed", Domain::Seed { default: 1 }, "Decides first values, the order of examples and every draw.");
-    device::with_parameters(description, "What is computed in; parameters and optimiser are f32. auto is f32 on the CPU and bf16 on a GPU.")
-        .output("models", "Models", kind::TEXT, "The models folder, trained.")
-        .with_side_effect()
+        .parameter(
+            "seed",
+            "Seed",
+            Domain::Seed { default: 1 },
+            "Decides first values, the order of examples and every draw.",
+        );
+    device::with_parameters(
+        description,
+        "What is computed in; parameters and optimiser are f32. auto is f32 on the CPU and bf16 on a GPU.",
+    )
+    .output("models", "Models", kind::TEXT, "The models folder, trained.")
+    .with_side_effect()
 }
 
 /// Adds the side of the pictures.

@@ -181,7 +181,8 @@ fn gradients(
     let one = |(index, part): (usize, &[usize])| -> Result<(Terms, Vec<Option<Tensor>>), Failure> {
         let loss = stage.loss(parameters, step, batch, index * size, part)?;
         let value = |tensor: &Tensor| tensor.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>();
-        let terms = loss.terms.iter().map(|(name, tensor)| Ok((*name, value(tensor)?))).collect::<candle_core::Result<_>>();
+        let terms =
+            loss.terms.iter().map(|(name, tensor)| Ok((*name, value(tensor)?))).collect::<candle_core::Result<_>>();
         let store = loss.total.backward().map_err(failed)?;
         let of = |(_, variable): &(String, Var)| GradStore::get(&store, variable.as_tensor()).cloned();
         Ok((terms.map_err(failed)?, variables.iter().map(of).collect()))
@@ -263,7 +264,8 @@ fn sample(plan: &Plan, stage: &dyn Stage, average: &Parameters, step: u64) -> Re
 }
 
 fn diverged(plan: &Plan, term: &str, value: f64, step: u64, checkpoint: &Path) -> Failure {
-    let kept = if checkpoint.exists() { "the last good checkpoint stays as it is" } else { "there is no checkpoint yet" };
+    let kept =
+        if checkpoint.exists() { "the last good checkpoint stays as it is" } else { "there is no checkpoint yet" };
     Failure::failed(format!("{}: {term} became {value} at step {}; {kept}", plan.name, step + 1))
         .remedy("go on from the checkpoint with a lower `learning_rate` or a longer `warmup`")
 }

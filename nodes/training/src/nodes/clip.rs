@@ -59,7 +59,8 @@ fn projection(path: &Path) -> Result<usize, Failure> {
     let config: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| Failure::file(path, format!("malformed: {error}")))?;
     let width = config.get("projection_dim").and_then(serde_json::Value::as_u64).unwrap_or(512);
-    usize::try_from(width).ok().filter(|width| (1..=1 << 20).contains(width)).ok_or_else(|| {
-        Failure::file(path, format!("`projection_dim` is {width}")).expected("1 to 1048576")
-    })
+    usize::try_from(width)
+        .ok()
+        .filter(|width| (1..=1 << 20).contains(width))
+        .ok_or_else(|| Failure::file(path, format!("`projection_dim` is {width}")).expected("1 to 1048576"))
 }

@@ -25,9 +25,19 @@ pub fn definition() -> NodeDefinition {
     );
     let description = setup::with_parameters(description, Defaults { steps: 6000, batch: 32, part: 16, rate: 1e-3 });
     let description = setup::with_side(description)
-        .parameter("model", "Model", Domain::Text { default: place::LLAVA.to_owned(), multiline: false }, "The folder within the models folder, with config and tokenizer.")
+        .parameter(
+            "model",
+            "Model",
+            Domain::Text { default: place::LLAVA.to_owned(), multiline: false },
+            "The folder within the models folder, with config and tokenizer.",
+        )
         .parameter("sees", "Sees", Domain::Boolean { default: true }, "Whether it is shown the picture.")
-        .parameter("questions", "Questions", Domain::Float { default: 0.4, hard: [0.0, 1.0], soft: [0.0, 1.0] }, "The share of examples that are a question about the picture, where the data set has any.");
+        .parameter(
+            "questions",
+            "Questions",
+            Domain::Float { default: 0.4, hard: [0.0, 1.0], soft: [0.0, 1.0] },
+            "The share of examples that are a question about the picture, where the data set has any.",
+        );
     NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || llava(run)))
 }
 

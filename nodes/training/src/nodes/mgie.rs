@@ -32,12 +32,27 @@ pub fn definition() -> NodeDefinition {
     let number = |default: f64, high: f64| Domain::Float { default, hard: [0.0, high], soft: [0.0, high] };
     let description = setup::with_parameters(description, Defaults { steps: 8000, batch: 32, part: 16, rate: 5e-4 });
     let description = setup::with_side(description)
-        .parameter("into", "Into", Domain::Text { default: place::MGIE.to_owned(), multiline: false }, "The folder within the models folder that mllm.pt and unet.pt go to.")
-        .parameter("instruction", "L_instruction", number(1.0, 10.0), "Its share of the loss; 0 is the paper's ablation.")
+        .parameter(
+            "into",
+            "Into",
+            Domain::Text { default: place::MGIE.to_owned(), multiline: false },
+            "The folder within the models folder that mllm.pt and unet.pt go to.",
+        )
+        .parameter(
+            "instruction",
+            "L_instruction",
+            number(1.0, 10.0),
+            "Its share of the loss; 0 is the paper's ablation.",
+        )
         .parameter("unet_rate", "UNet rate", number(1.0, 10.0), "The UNet's share of the learning rate.")
         .parameter("width", "Edit head width", whole(512, 4096), "Inside the edit head; a multiple of 4.")
         .parameter("layers", "Edit head layers", whole(4, 64), "Of its encoder, and of its decoder.")
-        .parameter("feed_forward", "Edit head feed-forward", whole(2048, 16_384), "Width inside its feed-forward layers.")
+        .parameter(
+            "feed_forward",
+            "Edit head feed-forward",
+            whole(2048, 16_384),
+            "Width inside its feed-forward layers.",
+        )
         .parameter("tokens", "Conditioning tokens", whole(77, 1024), "Rows that the UNet attends to.");
     NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || mgie(run)))
 }
@@ -170,4 +185,3 @@ fn write(folder: &Path, trained: &Parameters) -> Result<(), Failure> {
     model_files::write_torch(&folder.join("mllm.pt"), &mllm)?;
     model_files::write_torch(&folder.join("unet.pt"), &trained.below("unet"))
 }
-

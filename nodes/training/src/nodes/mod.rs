@@ -1,7 +1,8 @@
-//! One node a stage, in the order in which they are trained.
+//! One node a stage, and the node that edits a data set with what was trained.
 
 pub mod clip;
 pub mod denoiser;
+pub mod edit_set;
 pub mod llava;
 pub mod mgie;
 pub mod vae;

@@ -40,8 +40,9 @@ fn vae(run: &Run) -> Result<Outputs, Failure> {
     parameters.build(|w| Ok((Encoder::new(&w.pp("vae"), &config)?, Decoder::new(&w.pp("vae"), &config)?)))?;
     let trained = train(run, &plan, &stage, &parameters)?;
 
-    let measured: Vec<_> =
-        (0..MEASURED.min(stage.dataset.len())).map(|i| Ok(stage.dataset.pair(i, side)?.source)).collect::<Result<_, Failure>>()?;
+    let measured: Vec<_> = (0..MEASURED.min(stage.dataset.len()))
+        .map(|i| Ok(stage.dataset.pair(i, side)?.source))
+        .collect::<Result<_, Failure>>()?;
     let (mean, deviation) = moments(&trained, &config, &measured).map_err(WeightsError::from)?;
     normalise(&trained, &mean, &deviation).map_err(WeightsError::from)?;
     model_files::write(&folder.join("diffusion_pytorch_model.safetensors"), &trained.below("vae"))?;

@@ -72,7 +72,8 @@ impl Stage for ClipStage {
         let mut pictures = Vec::with_capacity(part.len());
         let mut captions = Vec::with_capacity(part.len());
         for example in part {
-            let entry = self.dataset.entries().get(example / 2).ok_or_else(|| Failure::fault("an example beyond the set"))?;
+            let entry =
+                self.dataset.entries().get(example / 2).ok_or_else(|| Failure::fault("an example beyond the set"))?;
             let pair = self.dataset.pair(example / 2, self.side)?;
             let (picture, caption) = if example.is_multiple_of(2) {
                 (pair.source, &entry.source_caption)
@@ -94,7 +95,10 @@ impl Stage for ClipStage {
             let model = ClipModel::load(&parameters.weights(self.dtype).pp("clip"), vision, text, *projection)?;
             let (images, texts) = (model.image_embedding(&pixels.to_dtype(self.dtype)?)?, model.text_embedding(&ids)?);
             let (total, right) = contrastive_loss(&images, &texts, model.logit_scale())?;
-            Ok(Loss { total: (&total * share)?, terms: vec![("contrastive", (total * share)?), ("right", (right * share)?)] })
+            Ok(Loss {
+                total: (&total * share)?,
+                terms: vec![("contrastive", (total * share)?), ("right", (right * share)?)],
+            })
         };
         Ok(loss().map_err(WeightsError::from)?)
     }
@@ -117,9 +121,7 @@ pub fn contrastive_loss(images: &Tensor, texts: &Tensor, logit_scale: &Tensor) -
     let own = Tensor::arange(0u32, pairs as u32, logits.device())?;
     let right = logits.argmax(D::Minus1)?.eq(&own)?.to_dtype(DType::F32)?.mean_all()?;
     let diagonal = own.unsqueeze(1)?;
-    let direction = |logits: &Tensor| {
-        candle_nn::ops::log_softmax(logits, 1)?.gather(&diagonal, 1)?.mean_all()?.neg()
-    };
+    let direction = |logits: &Tensor| candle_nn::ops::log_softmax(logits, 1)?.gather(&diagonal, 1)?.mean_all()?.neg();
     let both = (direction(&logits)? + direction(&logits.t()?.contiguous()?)?)?;
     Ok(((both * 0.5)?, right))
 }

@@ -83,7 +83,8 @@ impl Stage for DenoiserStage {
         part: &[usize],
     ) -> std::result::Result<Loss, Failure> {
         let entry = |(index, example): (usize, &usize)| {
-            let entry = self.dataset.entries().get(*example).ok_or_else(|| Failure::fault("an example beyond the set"))?;
+            let entry =
+                self.dataset.entries().get(*example).ok_or_else(|| Failure::fault("an example beyond the set"))?;
             Ok(self.text(entry, step, first + index))
         };
         let texts = part.iter().enumerate().map(entry).collect::<std::result::Result<Vec<_>, Failure>>()?;

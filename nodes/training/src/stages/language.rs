@@ -125,7 +125,8 @@ impl LanguageStage {
         let patches = self.eyes.as_ref().map_or(0, Eyes::patches);
         let one = |(index, example): (usize, &usize)| {
             let place = first + index;
-            let entry = self.dataset.entries().get(*example).ok_or_else(|| Failure::fault("an example beyond the set"))?;
+            let entry =
+                self.dataset.entries().get(*example).ok_or_else(|| Failure::fault("an example beyond the set"))?;
             let questions = entry.notes.as_ref().map_or(&[][..], |notes| &notes.questions);
             let asks = self.eyes.is_some() && uniform(self.seed, "asks", step, place) < self.questions;
             if asks && !questions.is_empty() {
@@ -165,7 +166,11 @@ impl Stage for LanguageStage {
         part: &[usize],
     ) -> std::result::Result<Loss, Failure> {
         let conversations = self.conversations(step, first, part)?;
-        let whole = if batch.len() == part.len() { answer_tokens(&conversations) } else { answer_tokens(&self.conversations(step, 0, batch)?) };
+        let whole = if batch.len() == part.len() {
+            answer_tokens(&conversations)
+        } else {
+            answer_tokens(&self.conversations(step, 0, batch)?)
+        };
         let sequences: Vec<&[u32]> = conversations.iter().map(|one| one.ids.as_slice()).collect();
         let features = match &self.eyes {
             Some(eyes) => Some(eyes.features(parameters, &self.dataset, part, self.side, self.dtype)?),
@@ -201,4 +206,3 @@ pub fn begin(parameters: &Parameters, config: &LlavaConfig, rows: usize, seen: u
     parameters.ensure("llava.lm_head.weight", (rows, hidden))?;
     parameters.ensure("llava.model.mm_projector.weight", (hidden, seen))
 }
-

@@ -88,7 +88,8 @@ pub fn losses(
 impl MgieStage {
     fn conversations(&self, examples: &[usize]) -> Result<Vec<Conversation>, Failure> {
         let one = |example: &usize| {
-            let entry = self.dataset.entries().get(*example).ok_or_else(|| Failure::fault("an example beyond the set"))?;
+            let entry =
+                self.dataset.entries().get(*example).ok_or_else(|| Failure::fault("an example beyond the set"))?;
             Ok(self.tokenizer.conversation(&entry.instruction, self.eyes.patches(), expressive(entry)?, true)?)
         };
         examples.iter().map(one).collect()
@@ -113,7 +114,11 @@ impl Stage for MgieStage {
         part: &[usize],
     ) -> Result<Loss, Failure> {
         let conversations = self.conversations(part)?;
-        let whole = if batch.len() == part.len() { answer_tokens(&conversations) } else { answer_tokens(&self.conversations(batch)?) };
+        let whole = if batch.len() == part.len() {
+            answer_tokens(&conversations)
+        } else {
+            answer_tokens(&self.conversations(batch)?)
+        };
         let features = self.eyes.features(parameters, &self.dataset, part, self.side, self.dtype)?;
         let w = parameters.weights(self.dtype);
         let llava = LlavaModel::load(&w.pp("llava"), &self.config, self.tokenizer.tokens());
@@ -129,9 +134,8 @@ impl Stage for MgieStage {
             let steps = self.schedule.alphas_cumprod.len();
             let draws = Draws::at(self.seed, step, first, goal.dims(), steps, device)?;
             let pictures = (&goal, &source);
-            let (instruction, edit) = losses(
-                &llava, &head, &unet, &self.schedule, &embeddings, &conversations, pictures, &draws,
-            )?;
+            let (instruction, edit) =
+                losses(&llava, &head, &unet, &self.schedule, &embeddings, &conversations, pictures, &draws)?;
             let (instruction, edit) = ((instruction / whole as f64)?, (edit * share)?);
             let total = ((&instruction * self.instruction)? + (&edit * EDIT_SHARE)?)?;
             Ok(Loss { total, terms: vec![("instruction", instruction), ("edit", edit)] })

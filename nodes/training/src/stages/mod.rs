@@ -12,8 +12,8 @@ use crate::initial::at;
 use candle_core::{DType, Device, Result, Tensor};
 use mgie_clip::Processor;
 use mgie_diffusion::noise::{Precision, TorchCpu};
-use mgie_image::picture::Picture;
 use mgie_image::lettering::Canvas;
+use mgie_image::picture::Picture;
 use mgie_plugin_api::Failure;
 use mgie_weights::WeightsError;
 

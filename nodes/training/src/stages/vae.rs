@@ -36,7 +36,8 @@ impl VaeStage {
     }
 
     fn pictures(&self, parameters: &Parameters, examples: &[usize]) -> std::result::Result<Tensor, Failure> {
-        let pictures = examples.iter().map(|example| self.picture(*example)).collect::<std::result::Result<Vec<_>, _>>()?;
+        let pictures =
+            examples.iter().map(|example| self.picture(*example)).collect::<std::result::Result<Vec<_>, _>>()?;
         Ok(pixels(&pictures, parameters.device()).map_err(WeightsError::from)?)
     }
 }
@@ -58,7 +59,8 @@ impl Stage for VaeStage {
         let share = part.len() as f64 / batch.len() as f64;
         let loss = || -> Result<Loss> {
             let w = parameters.weights(self.dtype).pp("vae");
-            let (mean, log_variance) = Encoder::new(&w, &self.config)?.moments(&pictures.to_dtype(self.dtype)?, &|| Ok(()))?;
+            let (mean, log_variance) =
+                Encoder::new(&w, &self.config)?.moments(&pictures.to_dtype(self.dtype)?, &|| Ok(()))?;
             let noise = draw(self.seed, "latents", step, first, part.len(), mean.dims(), parameters.device())?;
             let (mean, log_variance) = (mean.to_dtype(DType::F32)?, log_variance.to_dtype(DType::F32)?);
             let latents = (&mean + (&log_variance * 0.5)?.exp()? * noise)?.to_dtype(self.dtype)?;
