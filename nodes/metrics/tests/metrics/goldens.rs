@@ -1,12 +1,12 @@
 //! What the reference computed, and nodes run without a host.
 
 use candle_core::{DType, Device, Tensor};
-use mgie_plugin_api::serde_json::{self, Value as Json};
-use mgie_plugin_api::{Extensible, Extension, Failure, Object, Outputs, Run, Value};
+use mgie_plugin_api::serde_json::{self, Value as Json, json};
+use mgie_plugin_api::{Extensible, Extension, Failure, Message, Object, Outputs, Run, Value, extension};
 use mgie_weights::Weights;
 use std::path::{Path, PathBuf};
 
-struct NoHost;
+pub struct NoHost;
 impl Extensible for NoHost {
     fn extension(&self, _id: &str) -> Option<Extension> {
         None
@@ -53,4 +53,16 @@ pub fn run(node: &str, parameters: Json, inputs: Vec<(&str, Value)>) -> Result<O
 
 pub fn number(outputs: &Outputs, socket: &str) -> f64 {
     outputs.get(socket).and_then(Value::as_number).unwrap()
+}
+
+/// A run that was cancelled before it began.
+pub fn cancelled(parameters: Json, inputs: Vec<(String, Value)>) -> Run {
+    struct Cancels;
+    impl Extensible for Cancels {
+        fn extension(&self, wanted: &str) -> Option<Extension> {
+            let answer = |_| Ok(Message::json(json!({ "cancelled": true })));
+            (wanted == extension::id::CANCELLED).then(|| Extension::new(answer))
+        }
+    }
+    Run::new(parameters, inputs, &Object::new(Cancels))
 }

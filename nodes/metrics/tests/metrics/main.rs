@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clip;
+mod contact_sheet;
 mod goldens;
 mod models;
 mod pictures;
+mod sets;
+mod table;
