@@ -116,8 +116,13 @@ impl Parameters {
     pub fn frozen(&self, values: &BTreeMap<String, Tensor>) -> Result<Self> {
         let copy = Self::new(&self.device, self.seed, |_| false);
         for (name, held) in self.lock().iter() {
-            let tensor = values.get(name).unwrap_or(held.tensor());
-            copy.insert(name, tensor.reshape(held.tensor().shape())?)?;
+            let tensor = match (values.get(name), held) {
+                (Some(value), _) => value.reshape(held.tensor().shape())?,
+                (None, Held::Frozen(tensor)) => tensor.clone(),
+                // A variable changes in place.
+                (None, Held::Trained(variable)) => variable.as_tensor().copy()?,
+            };
+            copy.insert(name, tensor)?;
         }
         Ok(copy)
     }
