@@ -12,6 +12,9 @@ use crate::Stride;
 use crate::cpu::{Parts, numbers, shaped_as, with_numbers};
 use crate::matrix::{Matrix, multiply, multiply_onto};
 use crate::patches::{Sizes, TAPS, add_rolled, unroll};
+use crate::scratch::Scratch;
+use crate::sums::{long_sum, sum_of_rows};
+use crate::winograd;
 
 /// Pixels of the result that one matrix product computes, at least: enough that reading the weights again for every
 /// product does not count.
@@ -20,9 +23,14 @@ const RUN: usize = 512;
 /// In how many parts the weights' gradient is summed. Fixed, so that the sum does not depend on the threads at hand.
 const SUMS: usize = 4;
 
+/// Pixels of such a part at least.
+const SUMMED: usize = 1 << 13;
+
 /// `x` `[batch, from, h, w]`, `weight` `[to, from, 3, 3]`, `bias` `[to]`, all contiguous.
 pub(crate) struct Convolution {
     pub(crate) stride: Stride,
+    /// Whether the last digits may be given up for speed ([`winograd`]).
+    pub(crate) training: bool,
 }
 
 impl Convolution {
@@ -53,7 +61,11 @@ impl CustomOp3 for Convolution {
     ) -> Result<(CpuStorage, Shape)> {
         let (sizes, batch, to) = self.sizes(x_layout.shape(), weight_layout.shape(), bias_layout.shape())?;
         let (x, weight, bias) = (numbers(x, x_layout)?, numbers(weight, weight_layout)?, numbers(bias, bias_layout)?);
-        let result = convolve(x, sizes, batch, weight, Some(bias), to);
+        let result = if self.training && winograd::pays(sizes, batch, to) {
+            winograd::convolve(x, sizes, weight, Some(bias), to, false)
+        } else {
+            convolve(x, sizes, batch, weight, Some(bias), to)
+        };
         Ok((CpuStorage::F32(result), (batch, to, sizes.result_height(), sizes.result_width()).into()))
     }
 
@@ -67,13 +79,28 @@ impl CustomOp3 for Convolution {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (sizes, batch, to) = self.sizes(x.shape(), weight.shape(), bias.shape())?;
         with_numbers([x, weight, gradient], |[samples, kernel, gradient]| {
-            let of_x = x.track_op().then(|| shaped_as(x, input_gradient(gradient, sizes, batch, kernel, to)));
-            let (mut of_weight, mut of_bias) = (None, None);
-            if weight.track_op() || bias.track_op() {
-                let (w, b) = parameter_gradients(samples, gradient, sizes, batch, to);
-                of_weight = weight.track_op().then(|| shaped_as(weight, w));
-                of_bias = bias.track_op().then(|| shaped_as(bias, b));
-            }
+            let pays = winograd::pays(sizes, batch, to);
+            let of_x = x.track_op().then(|| {
+                shaped_as(
+                    x,
+                    if pays {
+                        winograd::convolve(gradient, sizes, kernel, None, to, true)
+                    } else {
+                        input_gradient(gradient, sizes, batch, kernel, to)
+                    },
+                )
+            });
+            let of_weight = weight.track_op().then(|| {
+                shaped_as(
+                    weight,
+                    if pays {
+                        winograd::kernel_gradient(samples, gradient, sizes, to)
+                    } else {
+                        kernel_gradient(samples, gradient, sizes, batch, to)
+                    },
+                )
+            });
+            let of_bias = bias.track_op().then(|| shaped_as(bias, channel_sums(gradient, sizes.pixels(), to)));
             Ok((of_x.transpose()?, of_weight.transpose()?, of_bias.transpose()?))
         })
     }
@@ -164,26 +191,22 @@ fn input_gradient(gradient: &[f32], sizes: Sizes, batch: usize, kernel: &[f32], 
     result
 }
 
-/// The gradients of the kernel and of the bias.
-fn parameter_gradients(
-    samples: &[f32],
-    gradient: &[f32],
-    sizes: Sizes,
-    batch: usize,
-    to: usize,
-) -> (Vec<f32>, Vec<f32>) {
+/// The gradient of the kernel.
+fn kernel_gradient(samples: &[f32], gradient: &[f32], sizes: Sizes, batch: usize, to: usize) -> Vec<f32> {
     let (height, width, taps) = (sizes.result_height(), sizes.result_width(), sizes.taps());
-    let empty = || (vec![0f32; to * taps], vec![0f32; to]);
-    if gradient.is_empty() {
-        return empty();
+    let mut result = vec![0f32; to * taps];
+    if gradient.is_empty() || result.is_empty() {
+        return result;
     }
     let rows = batch * height;
     let (run, count) = runs(sizes, rows);
-    let share = count.div_ceil(SUMS);
+    let parts = (rows * width / SUMMED).clamp(1, SUMS);
+    let share = count.div_ceil(parts);
     let sums: Vec<_> = (0..count.div_ceil(share))
         .into_par_iter()
         .map(|part| {
-            let (mut of_kernel, mut of_bias) = empty();
+            // Turned, since the product is twice as fast where the longer side comes first.
+            let mut sum = Scratch::zeros(taps * to);
             let (mut patches, mut gathered) = (Vec::new(), Vec::new());
             for at in part * share..((part + 1) * share).min(count) {
                 let rows = at * run..((at + 1) * run).min(rows);
@@ -196,21 +219,23 @@ fn parameter_gradients(
                         let from = &gradient[start..start + there.len() * width];
                         gathered[here.start * width..here.end * width].copy_from_slice(from);
                     }
-                    of_bias[channel] += gathered.iter().sum::<f32>();
                 }
-                let gathered = Matrix::in_rows(&gathered, to, length, length);
-                let patches = Matrix::in_rows(&patches, taps, length, length).transposed();
-                multiply_onto(gathered, patches, 1.0, &mut of_kernel, taps, 1);
+                let gathered = Matrix::in_rows(&gathered, to, length, length).transposed();
+                multiply_onto(Matrix::in_rows(&patches, taps, length, length), gathered, 1.0, &mut sum, to, 1);
             }
-            (of_kernel, of_bias)
+            sum
         })
         .collect();
-    sums.into_iter()
-        .reduce(|(kernel, bias), (more_kernel, more_bias)| (sum(kernel, &more_kernel), sum(bias, &more_bias)))
-        .unwrap_or_else(empty)
+    for sum in sums {
+        for (channel, kernel) in result.chunks_exact_mut(taps).enumerate() {
+            kernel.iter_mut().zip(sum[channel..].iter().step_by(to)).for_each(|(to, from)| *to += from);
+        }
+    }
+    result
 }
 
-fn sum(mut left: Vec<f32>, right: &[f32]) -> Vec<f32> {
-    left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
-    left
+/// The sum of each channel's numbers over all pictures.
+fn channel_sums(gradient: &[f32], pixels: usize, to: usize) -> Vec<f32> {
+    let planes: Vec<_> = gradient.chunks_exact(pixels.max(1)).map(|plane| long_sum(plane, |x| x) as f32).collect();
+    sum_of_rows(&planes, to)
 }

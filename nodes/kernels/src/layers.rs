@@ -102,7 +102,9 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor, heads: usize) -> Result<Tens
 /// As [`linear`].
 pub fn conv3x3(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: Stride) -> Result<Tensor> {
     if serves(&[x, weight, bias]) {
-        return x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Convolution { stride });
+        let training = x.track_op() || weight.track_op() || bias.track_op();
+        let convolution = Convolution { stride, training };
+        return x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, convolution);
     }
     plain::conv3x3(x, weight, bias, stride)
 }

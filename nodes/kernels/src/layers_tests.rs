@@ -120,7 +120,7 @@ fn rotary_positions_have_the_plain_values_and_gradients() {
 
 #[test]
 fn convolutions_of_every_stride_and_size_have_the_plain_values_and_gradients() {
-    for (from, to) in [(3, 5), (1, 1), (20, 17)] {
+    for (from, to) in [(3, 5), (1, 1), (20, 17), (16, 48)] {
         let (weight, bias) = (tensor(&[to, from, 3, 3], 0.1), tensor(&[to], 0.2));
         for stride in [Stride::One, Stride::Two, Stride::TwoPaddedBehind] {
             for (height, width) in [(1, 1), (1, 9), (2, 3), (4, 4), (8, 8), (7, 5), (40, 33)] {

@@ -21,8 +21,11 @@ mod patches;
 pub mod plain;
 mod pointwise;
 mod rotary;
+mod scratch;
 mod sums;
 mod upsample;
+mod winograd;
+mod winograd_transforms;
 
 pub use layers::{
     attention, conv1x1, conv3x3, geglu, group_norm, layer_norm, linear, rms_norm, rope, swiglu, upsample,
