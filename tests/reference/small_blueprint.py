@@ -18,7 +18,7 @@ from small_llava import GENERATION, released_config
 from small_tokenizers import clip_files, llava_files
 
 CORPUS = HERE / "scenes_corpus.txt"
-LLAMA_VOCABULARY = 700
+LLAMA_VOCABULARY = 800  # the fewest hundreds with which each word of the world is one piece, after a quotation mark too
 CLIP_MERGES = 400
 WIDTH, FEATURE, IMAGE_SIZE = 192, 128, 64
 TEXT_TOWER = dict(hidden_size=FEATURE, intermediate_size=512, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=77)
