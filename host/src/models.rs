@@ -13,7 +13,7 @@ pub enum Origin {
     Named,
     /// The user, by [`VARIABLE`].
     Environment,
-    /// Nobody: they are the built-in miniature's.
+    /// Nobody: they are the built-in small ones.
     BuiltIn,
 }
 

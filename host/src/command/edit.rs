@@ -12,7 +12,7 @@ use mgie_host::plugins::Catalogue;
 use mgie_plugin_api::Domain;
 use std::path::{Path, PathBuf};
 
-/// The graph that is run where none is named.
+/// The graph that is run where none is named, nor brought along by the models folder.
 pub const BUILT_IN: &str = include_str!("../../../graphs/mgie.json");
 
 /// The built-in graph, or the one in a file. The built-in one lies in no folder.
@@ -29,6 +29,11 @@ pub fn open(graph: Option<&Path>) -> Result<(Document, Option<PathBuf>), Stop> {
     })
 }
 
+/// The graph that a models folder brings with it, for models that are not used as MGIE's own are: `edit.json`.
+fn brought_along(models: &Models) -> Option<PathBuf> {
+    models.folder().map(|folder| folder.join("edit.json")).filter(|graph| graph.is_file())
+}
+
 /// Edits a photo.
 ///
 /// # Errors
@@ -40,9 +45,13 @@ pub fn edit(request: Edit, lines: &Lines, cancel: &CancelToken) -> Result<(), St
     let catalogue = job::catalogue();
     let mut models = None;
     let ended = (|| {
-        let (document, folder) = open(request.graph.as_deref())?;
+        let brought = match request.graph {
+            Some(_) => None,
+            None => brought_along(&job::models(request.running.models.as_deref(), None)?),
+        };
+        let (document, folder) = open(request.graph.as_deref().or(brought.as_deref()))?;
         screen.make_room_for(document.nodes.keys());
-        let found = job::models(request.running.models.as_deref(), folder.as_deref())?;
+        let found = job::models(request.running.models.as_deref(), folder.as_deref().filter(|_| brought.is_none()))?;
         models = Some(found.clone());
         job::announce(&found, &screen);
         let folder = folder.or_else(|| std::env::current_dir().ok()).unwrap_or_default();

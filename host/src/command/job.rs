@@ -77,11 +77,11 @@ pub fn models(named: Option<&Path>, graph_folder: Option<&Path>) -> Result<Model
     }
 }
 
-/// Says so where the models are the built-in ones, whose edits are none.
+/// Says so where the models are the built-in ones, which have seen drawn scenes only.
 pub fn announce(models: &Models, screen: &Screen) {
     if let Models::At { origin: Origin::BuiltIn, .. } = models {
         screen.say(
-            "using the built-in miniature model, which shows that everything runs and does not edit well; \
+            "using the built-in small model, which knows drawn scenes such as graphs/photos/scene.png only; \
              name the folder of the released models with --models or MGIE_MODELS",
         );
     }

@@ -77,7 +77,7 @@ fn text(models: &Models, built_in: &Models, expected: &[Expected]) -> String {
                 Origin::Named => "named by --models".to_owned(),
                 Origin::Environment => format!("named by {VARIABLE}"),
                 Origin::BuiltIn =>
-                    "the built-in miniature, random weights; --models or MGIE_MODELS names another".to_owned(),
+                    "the built-in small model of drawn scenes; --models or MGIE_MODELS names another".to_owned(),
             }
         )),
         Models::Missing { looked } => {
@@ -91,7 +91,7 @@ fn text(models: &Models, built_in: &Models, expected: &[Expected]) -> String {
         lines.push(format!("  {path:<width$}  {there:>11}  for {}", nodes.join(", ")));
     }
     if let (Models::At { folder, .. }, false) = (built_in, models == built_in) {
-        lines.push(format!("built in: {} (a miniature with random weights)", folder.display()));
+        lines.push(format!("built in: {} (a small model of drawn scenes)", folder.display()));
     }
     lines.push(String::new());
     lines.join("\n")

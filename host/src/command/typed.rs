@@ -96,7 +96,7 @@ pub struct Running {
     /// is standard output. Several times for several.
     #[arg(long = "save", value_name = "NODE.OUTPUT=FILE")]
     pub saves: Vec<String>,
-    /// The folder that holds the models. [default: MGIE_MODELS, else the built-in miniature]
+    /// The folder that holds the models. [default: MGIE_MODELS, else the built-in small model]
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
     /// How many threads to keep busy, 1 to 256. [default: the number of cores]
@@ -154,7 +154,7 @@ pub struct Models {
     /// The graph whose models are looked for. [default: the built-in graphs/mgie.json]
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
-    /// The folder that holds the models. [default: MGIE_MODELS, else the built-in miniature]
+    /// The folder that holds the models. [default: MGIE_MODELS, else the built-in small model]
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
     /// How to tell.

@@ -1,5 +1,6 @@
 //! The loss curve of a run: a row each few steps in a CSV file, and the same as a picture.
 
+use crate::curve_picture;
 use mgie_plugin_api::{Failure, file};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -75,7 +76,7 @@ impl Curve {
     ///
     /// # Errors
     /// They cannot be written; the old ones stay.
-    pub fn write(&mut self, _steps: u64) -> Result<(), Failure> {
+    pub fn write(&self) -> Result<(), Failure> {
         let mut text = format!("step,learning_rate,gradient_norm,{}\n", self.names.join(","));
         for (step, values) in &self.rows {
             let _ = write!(text, "{step}");
@@ -84,7 +85,11 @@ impl Curve {
             }
             text.push('\n');
         }
-        file::write_whole(&self.path, &[text.as_bytes()])
+        file::write_whole(&self.path, &[text.as_bytes()])?;
+        // Without the learning rate and the gradient's norm, which have scales of their own.
+        let rows: Vec<(u64, Vec<f64>)> =
+            self.rows.iter().map(|(step, values)| (*step, values.get(2..).unwrap_or_default().to_vec())).collect();
+        file::write_whole(&self.path.with_extension("png"), &[&curve_picture::draw(&self.names, &rows)?])
     }
 }
 

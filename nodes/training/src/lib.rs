@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod curve;
+mod curve_picture;
 pub mod dataset;
 pub mod edit_set;
 pub mod initial;

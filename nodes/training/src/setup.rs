@@ -71,6 +71,13 @@ pub fn with_parameters(description: NodeDescription, defaults: Defaults) -> Node
         )
         .parameter("every", "Every", whole(500, 100_000_000, 10_000), "Steps between checkpoints and samples.")
         .parameter(
+            "begin",
+            "Begin",
+            Domain::Choice { default: "afresh".to_owned(), choices: vec!["afresh".to_owned(), "models".to_owned()] },
+            "afresh: with random first values. models: with the weights that are in the models folder. A run that has \
+             a checkpoint goes on from that.",
+        )
+        .parameter(
             "seed",
             "Seed",
             Domain::Seed { default: 1 },
@@ -103,6 +110,8 @@ pub struct Setup {
     pub device: Device,
     /// In what.
     pub dtype: DType,
+    /// Whether to begin with the weights that are in the models folder.
+    pub continues: bool,
 }
 
 impl Setup {
@@ -143,6 +152,13 @@ impl Setup {
             seed: run.seed("seed")?,
             every: run.count("every")? as u64,
         };
-        Ok(Self { models: run.path("models")?, dataset: run.text("dataset")?.into(), plan, device, dtype })
+        Ok(Self {
+            models: run.path("models")?,
+            dataset: run.text("dataset")?.into(),
+            plan,
+            device,
+            dtype,
+            continues: run.string("begin")? == "models",
+        })
     }
 }

@@ -126,14 +126,14 @@ pub fn train(run: &Run, plan: &Plan, stage: &dyn Stage, parameters: &Parameters)
     while optimizer.step < plan.steps {
         let step = optimizer.step;
         if run.cancelled() {
-            save(plan, &checkpoint, parameters, &optimizer, &mut curve)?;
+            save(plan, &checkpoint, parameters, &optimizer, &curve)?;
             return Err(Failure::cancelled());
         }
         let batch = batches.at(step);
         let rate = plan.rate * learning_rate(plan, step);
         let (terms, gradients) = gradients(plan, stage, parameters, &variables, step, &batch)?;
         if let Some((term, value)) = terms.iter().find(|(_, value)| !value.is_finite()) {
-            curve.write(plan.steps)?;
+            curve.write()?;
             return Err(diverged(plan, term, *value, step, &checkpoint));
         }
         let norm = optimizer.update(&variables, &gradients, |name| rate * stage.rate(name)).map_err(failed)?;
@@ -145,13 +145,13 @@ pub fn train(run: &Run, plan: &Plan, stage: &dyn Stage, parameters: &Parameters)
         let left = seconds * (plan.steps - step - 1) as f64;
         run.progress(step + 1, plan.steps, &format!("{} {}, {} left", plan.name, curve.recent(), duration(left)));
         if (step + 1).is_multiple_of(plan.every.max(1)) && step + 1 < plan.steps {
-            save(plan, &checkpoint, parameters, &optimizer, &mut curve)?;
+            save(plan, &checkpoint, parameters, &optimizer, &curve)?;
             let average = parameters.frozen(&optimizer.averages(&variables).map_err(failed)?).map_err(failed)?;
             sample(plan, stage, &average, step + 1)?;
         }
     }
     if optimizer.step > first {
-        save(plan, &checkpoint, parameters, &optimizer, &mut curve)?;
+        save(plan, &checkpoint, parameters, &optimizer, &curve)?;
     }
     let average = parameters.frozen(&optimizer.averages(&variables).map_err(failed)?).map_err(failed)?;
     if optimizer.step > first {
@@ -247,13 +247,13 @@ fn save(
     checkpoint: &Path,
     parameters: &Parameters,
     optimizer: &AdamW,
-    curve: &mut Curve,
+    curve: &Curve,
 ) -> Result<(), Failure> {
     if optimizer.step == 0 {
         return Ok(());
     }
     checkpoint::save(checkpoint, parameters, optimizer, &plan.fixed())?;
-    curve.write(plan.steps)
+    curve.write()
 }
 
 fn sample(plan: &Plan, stage: &dyn Stage, average: &Parameters, step: u64) -> Result<(), Failure> {

@@ -31,7 +31,7 @@ pub fn definition() -> NodeDefinition {
 }
 
 fn clip(run: &Run) -> Result<Outputs, Failure> {
-    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, "clip")?;
+    let Setup { models, dataset, plan, device, dtype, continues } = Setup::read(run, "clip")?;
     let folder = models.join(place::CLIP);
     let vision = TowerConfig::read(&folder, Tower::Vision)?;
     let text = TowerConfig::read(&folder, Tower::Text)?;
@@ -43,6 +43,9 @@ fn clip(run: &Run) -> Result<Outputs, Failure> {
         text,
     };
     let parameters = Parameters::new(&device, plan.seed, |_| true);
+    if continues {
+        model_files::load(&parameters, "clip", &folder)?;
+    }
     parameters.build(|w| ClipModel::load(&w.pp("clip"), &parts.vision, &parts.text, parts.projection))?;
     let stage = ClipStage { parts, dataset: Dataset::open(&dataset)?, side: run.count("side")?, dtype };
     let trained = train(run, &plan, &stage, &parameters)?;

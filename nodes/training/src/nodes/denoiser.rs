@@ -30,12 +30,15 @@ pub fn definition() -> NodeDefinition {
 }
 
 fn denoiser(run: &Run) -> Result<Outputs, Failure> {
-    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, "denoiser")?;
+    let Setup { models, dataset, plan, device, dtype, continues } = Setup::read(run, "denoiser")?;
     let (unet, vae, schedule) = parts::diffusion(&models)?;
     let dataset = Dataset::open(&dataset)?;
     let parameters = Parameters::new(&device, plan.seed, |name| name.starts_with("unet."));
     let reader = parts::reader(&parameters, &models)?;
     let latents = parts::latents(run, &parameters, &models, &vae, &dataset, run.count("side")?, &plan.work)?;
+    if continues {
+        model_files::load(&parameters, "unet", &models.join(place::UNET))?;
+    }
     parameters.build(|w| Unet::new(&w.pp("unet"), &unet))?;
     let expressive = run.float("expressive")?;
     let stage = DenoiserStage { unet, schedule, reader, dataset, latents, expressive, seed: plan.seed, dtype };

@@ -43,12 +43,16 @@ pub fn definition() -> NodeDefinition {
 
 fn llava(run: &Run) -> Result<Outputs, Failure> {
     let sees = run.boolean("sees")?;
-    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, if sees { "llava" } else { "lgie" })?;
+    let Setup { models, dataset, plan, device, dtype, continues } =
+        Setup::read(run, if sees { "llava" } else { "lgie" })?;
     let folder = models.join(run.string("model")?);
     let config = LlavaConfig::read(&folder)?;
     let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);
     let parameters = Parameters::new(&device, plan.seed, |name| name.starts_with("llava."));
     let eyes = parts::eyes(&parameters, &models, config.vision_layer)?;
+    if continues {
+        model_files::load(&parameters, "llava", &folder)?;
+    }
     begin(&parameters, &config, base_rows(&tokenizer), eyes.config.hidden).map_err(mgie_weights::WeightsError::from)?;
     parameters.build(|w| LlavaModel::load(&w.pp("llava"), &config, tokenizer.tokens()))?;
     let stage = LanguageStage {

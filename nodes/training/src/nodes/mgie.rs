@@ -60,7 +60,7 @@ pub fn definition() -> NodeDefinition {
 fn mgie(run: &Run) -> Result<Outputs, Failure> {
     let instruction = run.float("instruction")?;
     let name = if instruction > 0.0 { "mgie" } else { "mgie-without-instruction" };
-    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, name)?;
+    let Setup { models, dataset, plan, device, dtype, continues } = Setup::read(run, name)?;
     let folder = models.join(place::LLAVA);
     let config = LlavaConfig::read(&folder)?;
     let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);
@@ -81,6 +81,9 @@ fn mgie(run: &Run) -> Result<Outputs, Failure> {
         tokens: run.count("tokens")?,
         features: unet.cross_attention_dim,
     };
+    if continues {
+        take_mllm(&parameters, &models.join(run.string("into")?))?;
+    }
     begin_head(&parameters, sizes).map_err(WeightsError::from)?;
     parameters.build(|w| {
         LlavaModel::load(&w.pp("llava"), &config, tokenizer.tokens())?;
@@ -126,6 +129,20 @@ fn grow(parameters: &Parameters, tokenizer: &LlavaTokenizer, seed: u64, folder: 
         grown().map_err(WeightsError::from)?;
     }
     Ok(())
+}
+
+/// Takes what an earlier training wrote.
+fn take_mllm(parameters: &Parameters, folder: &Path) -> Result<(), Failure> {
+    let earlier = Parameters::new(parameters.device(), 0, |_| false);
+    model_files::load(&earlier, "mllm", &folder.join("mllm.pt"))?;
+    for (name, tensor) in earlier.below("mllm") {
+        let of_language = ["model.", "lm_head."].iter().any(|part| name.starts_with(part));
+        if of_language || name.starts_with("edit_head.") {
+            let name = if of_language { format!("llava.{name}") } else { name };
+            parameters.insert(&name, tensor).map_err(WeightsError::from)?;
+        }
+    }
+    model_files::load(parameters, "unet", &folder.join("unet.pt"))
 }
 
 /// Widths of an edit head that is yet to be made.

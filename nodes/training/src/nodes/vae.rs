@@ -30,13 +30,16 @@ pub fn definition() -> NodeDefinition {
 }
 
 fn vae(run: &Run) -> Result<Outputs, Failure> {
-    let Setup { models, dataset, plan, device, dtype } = Setup::read(run, "vae")?;
+    let Setup { models, dataset, plan, device, dtype, continues } = Setup::read(run, "vae")?;
     let folder = models.join("instruct-pix2pix/vae");
     let config = VaeConfig::read(&Config::read(folder.join("config.json"))?)?;
     let side = run.count("side")?;
     let dataset = Dataset::open(&dataset)?;
     let stage = VaeStage { config: config.clone(), dataset, side, seed: plan.seed, dtype };
     let parameters = Parameters::new(&device, plan.seed, |_| true);
+    if continues {
+        model_files::load(&parameters, "vae", &folder)?;
+    }
     parameters.build(|w| Ok((Encoder::new(&w.pp("vae"), &config)?, Decoder::new(&w.pp("vae"), &config)?)))?;
     let trained = train(run, &plan, &stage, &parameters)?;
 
