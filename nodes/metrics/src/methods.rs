@@ -1,5 +1,5 @@
 //! What the nodes over whole data sets read: the set's pairs, and each method's edits of them, which lie in a folder as
-//! `training.edit_folder` writes them:
+//! `training.edit_set` writes them:
 //!
 //! ```text
 //! NAME.png        the edit of the pair NAME (`Entry::name`)
@@ -97,7 +97,7 @@ impl Method {
     pub fn open(name: String, folder: &Path) -> Result<Self, Failure> {
         if !folder.is_dir() {
             return Err(Failure::file(folder, format!("there is no such folder of edits ({name})"))
-                .remedy("wire in what made them, such as training.edit_folder, or check the path"));
+                .remedy("wire in what made them, such as training.edit_set, or check the path"));
         }
         let path = folder.join(TEXTS);
         let texts = if path.exists() {

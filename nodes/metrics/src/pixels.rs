@@ -68,7 +68,7 @@ pub struct Distances {
     pub l2: f64,
     /// Peak signal to noise ratio in dB, at most [`MOST_PSNR`]; scikit-image's `peak_signal_noise_ratio(data_range=1)`.
     pub psnr: f64,
-    /// Structural similarity, −1 to 1; see [`ssim`].
+    /// Structural similarity, −1 to 1; see [`crate::ssim`].
     pub ssim: f64,
 }
 

@@ -11,7 +11,7 @@ const BATCH: usize = 16;
 
 /// A model that turns pictures into vectors.
 pub trait Eye: Sync {
-    /// Up to [`BATCH`] pictures → an embedding each, [pictures, width].
+    /// A few pictures → an embedding each, [pictures, width].
     ///
     /// # Errors
     /// A picture that the model cannot take, not enough memory or a failing device.

@@ -1,5 +1,5 @@
 //! LPIPS, the learned perceptual distance (arXiv 1801.03924, equation 1), version 0.1, with AlexNet or VGG16: the numbers
-//! and tensor names of https://github.com/richzhang/PerceptualSimilarity. Which network it is, the first kernel tells.
+//! and tensor names of <https://github.com/richzhang/PerceptualSimilarity>. Which network it is, the first kernel tells.
 //!
 //! What is read is the whole state dict of `lpips.LPIPS(net=…)`: `net.slice1.0.weight`, …, `lin0.model.1.weight`, ….
 
@@ -119,7 +119,7 @@ impl Lpips {
         self.least_side
     }
 
-    /// Pictures [b, 3, height, width] in −1..1 and as many others of the same size → their distances, [b].
+    /// Pictures [b, 3, height, width] in −1..1 and as many others of the same size → their distances, `[b]`.
     ///
     /// # Errors
     /// Other shapes, not enough memory or a failing device.

@@ -1,5 +1,5 @@
 //! DINO's vision transformer (arXiv 2104.14294), read from a Hugging Face folder as transformers' `ViTModel`:
-//! https://github.com/huggingface/transformers/blob/v4.49.0/src/transformers/models/vit/modeling_vit.py. What is compared
+//! <https://github.com/huggingface/transformers/blob/v4.49.0/src/transformers/models/vit/modeling_vit.py>. What is compared
 //! is the class token after the last norm, as in MagicBrush's and MGIE's evaluation.
 //!
 //! Shapes in comments: b pictures, n = patches + 1 (the class token comes first), width = 384 for `facebook/dino-vits16`.
