@@ -55,7 +55,7 @@ def without_version(config):
 def unet_model():
     return UNet2DConditionModel(
         sample_size=16, in_channels=8, out_channels=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), block_out_channels=(64, 96, 128), layers_per_block=1,
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), block_out_channels=(48, 64, 96), layers_per_block=1,
         norm_num_groups=16, cross_attention_dim=FEATURE, attention_head_dim=4,
     )
 

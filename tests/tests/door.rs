@@ -49,7 +49,7 @@ fn a_wrong_major_version_is_refused_in_one_readable_line() {
     let error = OpenPlugin::open(&path).unwrap_err();
     assert_eq!(error, OpenError::Version { path: path.display().to_string(), found: [2, 0] });
     let line = error.to_string();
-    assert!(line.ends_with("built for plugin-api 2.0, this host speaks 1.1; update mgie"), "found: {line}");
+    assert!(line.ends_with("built for plugin-api 2.0, this host speaks 1.2; update mgie"), "found: {line}");
     assert_eq!(line.lines().count(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! A small data set of scenes, and folders of edits as `training.edit_folder` writes them.
+//! A small data set of scenes, and folders of edits as `training.edit_set` writes them.
 
 use crate::goldens::NoHost;
 use mgie_image::encode::{Format, encode};
