@@ -14,7 +14,7 @@ use crate::scratch::Scratch;
 use crate::winograd_transforms::{Gather, KernelGradients, Kernels, LANES, PLACES, STEP, Spread, Tiles};
 
 /// Tiles that go through one product at a time, at least.
-const RUN: usize = 64;
+const RUN: usize = 128;
 
 /// In how many parts the weights' gradient is summed at most, and the tiles of a part at least. Parts depend on sizes alone,
 /// so that the sum does not depend on the threads at hand.
