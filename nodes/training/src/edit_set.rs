@@ -6,17 +6,11 @@ use crate::dataset::Dataset;
 use crate::model_files;
 use crate::parameters::Parameters;
 use crate::parts::{self, place};
+use crate::sampling::{Sampling, Studio};
 use crate::stages::denoiser::Reader;
 use crate::stages::language::Eyes;
-use crate::stages::{bytes, pixels};
 use candle_core::{DType, Device, Tensor};
-use mgie_diffusion::config::Config;
-use mgie_diffusion::guidance::Guidance;
-use mgie_diffusion::noise::{Generator, Precision};
-use mgie_diffusion::samplers::sampler;
-use mgie_diffusion::schedule::Schedule;
 use mgie_diffusion::unet::{Unet, UnetConfig};
-use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
 use mgie_edit_head::EditHead;
 use mgie_image::picture::Picture;
 use mgie_mllm::config::LlavaConfig;
@@ -45,19 +39,9 @@ impl Method {
         [("mgie", Self::Mgie), ("instruct-pix2pix", Self::InstructPix2Pix), ("lgie", Self::Lgie)];
 }
 
-/// How edits are sampled.
-#[derive(Debug, Clone)]
-pub struct Sampling {
-    /// Steps.
-    pub steps: usize,
-    /// Text guidance.
-    pub guidance: f64,
-    /// Image guidance.
-    pub image_guidance: f64,
-    /// One of the samplers.
-    pub sampler: String,
-    /// The first picture's seed; each next one's is one more.
-    pub seed: u64,
+/// How the language model answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Answering {
     /// Most tokens of an answer.
     pub max_new_tokens: usize,
     /// No run of so many tokens comes twice; 0 for no such rule.
@@ -78,9 +62,8 @@ pub struct Editor {
     language: Option<(Llava, Option<Eyes>)>,
     reader: Option<Reader>,
     unet: UnetConfig,
-    vae: VaeConfig,
-    schedule: Schedule,
-    sampling: Sampling,
+    studio: Studio,
+    answering: Answering,
 }
 
 /// Ends a generation when the run is cancelled.
@@ -104,12 +87,11 @@ impl Editor {
         mgie: &str,
         lgie: &str,
         device: &Device,
-        sampling: Sampling,
+        answering: Answering,
     ) -> Result<Self, Failure> {
         let parameters = Parameters::new(device, 0, |_| false);
         let (unet, vae, _) = parts::diffusion(models)?;
-        let schedule = Schedule::new(Config::read(models.join(place::SCHEDULER).join("scheduler_config.json"))?)?;
-        model_files::load(&parameters, "vae", &models.join(place::VAE))?;
+        let studio = parts::studio(models, &vae, device)?;
         let (mut language, mut reader) = (None, None);
         if method == Method::Mgie {
             model_files::load(&parameters, "unet", &models.join(mgie).join("unet.pt"))?;
@@ -132,20 +114,32 @@ impl Editor {
             let llava = parameters.weights(DType::F32).load(|w| Llava::new(config, tokenizer, &w.pp("llava")))?;
             language = Some((llava, eyes));
         }
-        Ok(Self { parameters, language, reader, unet, vae, schedule, sampling })
+        Ok(Self { parameters, language, reader, unet, studio, answering })
     }
 
-    /// Edits the pictures of `examples`, cut to squares of `side`; their seeds count on from the first's.
+    /// Edits the pictures of `examples`, cut to squares of `side`; the seed of the data set's first is `seed`, each next
+    /// one's is one more.
     ///
     /// # Errors
     /// A picture that cannot be read, cancelled, no memory.
-    pub fn edit(&self, run: &Run, dataset: &Dataset, examples: &[usize], side: usize) -> Result<Vec<Edited>, Failure> {
+    pub fn edit(
+        &self,
+        run: &Run,
+        dataset: &Dataset,
+        examples: &[usize],
+        side: usize,
+        seed: u64,
+        sampling: &Sampling,
+    ) -> Result<Vec<Edited>, Failure> {
         let entries = examples.iter().filter_map(|example| dataset.entries().get(*example));
         let instructions: Vec<&str> = entries.map(|entry| entry.instruction.as_str()).collect();
         let sources = examples.iter().map(|example| Ok(dataset.pair(*example, side)?.source));
         let sources = sources.collect::<Result<Vec<_>, Failure>>()?;
         let (conditioning, null, texts) = self.condition(run, &instructions, &sources)?;
-        let pictures = self.denoise(run, examples, &sources, &conditioning, &null)?;
+        let seeds: Vec<u64> = examples.iter().map(|example| seed.wrapping_add(*example as u64)).collect();
+        let unet = self.parameters.weights(DType::F32).load(|w| Unet::new(&w.pp("unet"), &self.unet))?;
+        let both = (&conditioning, &null);
+        let pictures = self.studio.edit(&unet, &sources, &seeds, both, sampling, &|| run.check_cancelled())?;
         Ok(pictures.into_iter().zip(texts).map(|(picture, text)| Edited { picture, text }).collect())
     }
 
@@ -156,7 +150,7 @@ impl Editor {
         instructions: &[&str],
         sources: &[Picture],
     ) -> Result<(Tensor, Tensor, Vec<Option<String>>), Failure> {
-        let Sampling { max_new_tokens, no_repeat_ngram, .. } = self.sampling;
+        let Answering { max_new_tokens, no_repeat_ngram } = self.answering;
         let mut texts = vec![None; instructions.len()];
         let mut visual = Vec::new();
         if let Some((llava, eyes)) = &self.language {
@@ -187,58 +181,6 @@ impl Editor {
             .collect();
         let conditioning = reader.conditioning(&self.parameters, &read, DType::F32)?;
         Ok((conditioning, reader.conditioning(&self.parameters, &[""], DType::F32)?, texts))
-    }
-
-    fn denoise(
-        &self,
-        run: &Run,
-        examples: &[usize],
-        sources: &[Picture],
-        conditioning: &Tensor,
-        null: &Tensor,
-    ) -> Result<Vec<Vec<u8>>, Failure> {
-        let Sampling { steps, guidance, image_guidance, sampler: name, seed, .. } = &self.sampling;
-        let prediction = self.schedule.prediction()?.unwrap_or(mgie_diffusion::schedule::Prediction::Epsilon);
-        let mut sampler = sampler(name, &self.schedule, prediction, *steps)?;
-        let guidance = Guidance::new(*guidance, *image_guidance);
-        let w = self.parameters.weights(DType::F32);
-        let device = self.parameters.device();
-        let mut generators: Vec<Generator> =
-            examples.iter().map(|example| Generator::torch_cpu(seed.wrapping_add(*example as u64))).collect();
-        let wrong = |error| Failure::from(WeightsError::from(error));
-        let unet = Unet::new(&w.pp("unet"), &self.unet).map_err(wrong)?;
-        let shown = || -> candle_core::Result<(Tensor, Tensor)> {
-            let image = Encoder::new(&w.pp("vae"), &self.vae)?.mode(&pixels(sources, device)?, &|| Ok(()))?;
-            let null = null.broadcast_as(conditioning.shape())?.contiguous()?;
-            let branches = guidance.branches();
-            let contexts: Vec<&Tensor> = branches.iter().map(|b| if b.text { conditioning } else { &null }).collect();
-            let nothing = image.zeros_like()?;
-            let images: Vec<&Tensor> = branches.iter().map(|b| if b.image { &image } else { &nothing }).collect();
-            Ok((Tensor::cat(&contexts, 0)?, Tensor::cat(&images, 0)?))
-        };
-        let (contexts, images) = shown().map_err(wrong)?;
-        let (all, channels, height, width) = images.dims4().map_err(wrong)?;
-        let each = channels * height * width;
-        let mut draw = || -> Vec<f32> { generators.iter_mut().flat_map(|g| g.randn(each, Precision::F32)).collect() };
-        let sigma = sampler.initial_sigma();
-        let mut latents: Vec<f32> = draw().into_iter().map(|noise| noise * sigma).collect();
-        for (step, timestep) in sampler.timesteps().to_vec().into_iter().enumerate() {
-            run.check_cancelled()?;
-            let input = sampler.model_input(step, &latents).repeat(guidance.branches().len());
-            let answer = || -> candle_core::Result<Vec<f32>> {
-                let noisy = Tensor::from_vec(input, (all, channels, height, width), device)?;
-                let x = Tensor::cat(&[&noisy, &images], 1)?;
-                unet.forward(&x, &[f64::from(timestep)], &contexts)?.flatten_all()?.to_vec1()
-            };
-            let answers = answer().map_err(wrong)?;
-            latents = sampler.step(step, &latents, &guidance.mix(&answers), &mut draw).latents;
-        }
-        let decode = || -> candle_core::Result<Vec<Vec<u8>>> {
-            let latents = Tensor::from_vec(latents, (examples.len(), channels, height, width), device)?;
-            let latents = (latents * (1.0 / self.vae.scaling_factor))?;
-            bytes(&Decoder::new(&w.pp("vae"), &self.vae)?.decode(&latents, &|| Ok(()))?)
-        };
-        decode().map_err(wrong)
     }
 }
 

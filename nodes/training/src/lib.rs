@@ -12,6 +12,7 @@ pub mod nodes;
 pub mod optimizer;
 pub mod parameters;
 pub mod parts;
+pub mod sampling;
 pub mod scenes;
 pub mod setup;
 pub mod stages;

@@ -5,15 +5,16 @@ use crate::dataset::Dataset;
 use crate::latents::Latents;
 use crate::model_files;
 use crate::parameters::Parameters;
+use crate::sampling::Studio;
 use crate::stages::denoiser::Reader;
 use crate::stages::edit::NoiseSchedule;
 use crate::stages::language::Eyes;
-use candle_core::DType;
+use candle_core::{DType, Device};
 use mgie_clip::{Processor, Tower, TowerConfig};
 use mgie_diffusion::config::Config;
 use mgie_diffusion::schedule::{Prediction, Schedule};
 use mgie_diffusion::unet::UnetConfig;
-use mgie_diffusion::vae::{Encoder, VaeConfig};
+use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
 use mgie_plugin_api::{Failure, Run};
 use mgie_weights::tokenizer::ClipTokenizer;
 use std::path::Path;
@@ -96,24 +97,33 @@ pub fn diffusion(models: &Path) -> Result<(UnetConfig, VaeConfig, NoiseSchedule)
     Ok((unet, vae, noise))
 }
 
+/// The trained VAE and the noise schedule, to make pictures with.
+///
+/// # Errors
+/// As [`eyes`].
+pub fn studio(models: &Path, vae: &VaeConfig, device: &Device) -> Result<Studio, Failure> {
+    let schedule = Schedule::new(Config::read(models.join(place::SCHEDULER).join("scheduler_config.json"))?)?;
+    let frozen = Parameters::new(device, 0, |_| false);
+    model_files::load(&frozen, "vae", &models.join(place::VAE))?;
+    let both = frozen.weights(DType::F32);
+    let (encoder, decoder) = both.load(|w| Ok((Encoder::new(&w.pp("vae"), vae)?, Decoder::new(&w.pp("vae"), vae)?)))?;
+    Ok(Studio { encoder, decoder, schedule, scaling: vae.scaling_factor, device: device.clone() })
+}
+
 /// The data set's latents, by the trained VAE; kept in `work`.
 ///
 /// # Errors
 /// As [`eyes`]; a picture that cannot be read; cancelled.
 pub fn latents(
     run: &Run,
-    parameters: &Parameters,
+    studio: &Studio,
     models: &Path,
-    vae: &VaeConfig,
     dataset: &Dataset,
     side: usize,
     work: &Path,
 ) -> Result<Latents, Failure> {
     let folder = models.join(place::VAE);
-    let frozen = Parameters::new(parameters.device(), 0, |_| false);
-    model_files::load(&frozen, "vae", &folder)?;
-    let encoder = frozen.weights(DType::F32).load(|w| Encoder::new(&w.pp("vae"), vae))?;
     let name = model_files::fingerprint(&[&folder, dataset.folder()], &[side, dataset.len()])?;
     std::fs::create_dir_all(work).map_err(|error| Failure::file(work, error.to_string()))?;
-    Latents::of(run, dataset, side, &encoder, parameters.device(), &work.join(format!("latents-{name}.f16")))
+    Latents::of(run, dataset, side, &studio.encoder, &studio.device, &work.join(format!("latents-{name}.f16")))
 }

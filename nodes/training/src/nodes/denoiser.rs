@@ -35,13 +35,16 @@ fn denoiser(run: &Run) -> Result<Outputs, Failure> {
     let dataset = Dataset::open(&dataset)?;
     let parameters = Parameters::new(&device, plan.seed, |name| name.starts_with("unet."));
     let reader = parts::reader(&parameters, &models)?;
-    let latents = parts::latents(run, &parameters, &models, &vae, &dataset, run.count("side")?, &plan.work)?;
+    let studio = parts::studio(&models, &vae, &device)?;
+    let side = run.count("side")?;
+    let latents = parts::latents(run, &studio, &models, &dataset, side, &plan.work)?;
     if continues {
         model_files::load(&parameters, "unet", &models.join(place::UNET))?;
     }
     parameters.build(|w| Unet::new(&w.pp("unet"), &unet))?;
     let expressive = run.float("expressive")?;
-    let stage = DenoiserStage { unet, schedule, reader, dataset, latents, expressive, seed: plan.seed, dtype };
+    let stage =
+        DenoiserStage { unet, schedule, reader, dataset, side, latents, studio, expressive, seed: plan.seed, dtype };
     let trained = train(run, &plan, &stage, &parameters)?;
     let path = models.join(place::UNET).join("diffusion_pytorch_model.safetensors");
     model_files::write(&path, &trained.below("unet"))?;

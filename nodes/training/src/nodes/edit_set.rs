@@ -1,8 +1,9 @@
 //! `training.edit_set`: a method's edits of a whole data set, for the table.
 
 use crate::dataset::Dataset;
-use crate::edit_set::{Edited, Editor, Method, Sampling};
+use crate::edit_set::{Answering, Edited, Editor, Method};
 use crate::parts::place;
+use crate::sampling::Sampling;
 use crate::setup::with_side;
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use mgie_diffusion::samplers::NAMES;
@@ -15,6 +16,9 @@ use std::path::Path;
 
 /// Pictures that are denoised together.
 const TOGETHER: usize = 8;
+
+/// Most tokens that the language model answers with, as MGIE's authors have it.
+const LONGEST_ANSWER: usize = 96;
 
 /// The node.
 pub fn definition() -> NodeDefinition {
@@ -79,14 +83,15 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
         guidance: run.float("guidance")?,
         image_guidance: run.float("image_guidance")?,
         sampler: run.string("sampler")?.to_owned(),
-        seed: run.seed("seed")?,
-        max_new_tokens: 96,
-        no_repeat_ngram: run.count("no_repeat_ngram")?,
     };
+    let (seed, answering) = (
+        run.seed("seed")?,
+        Answering { max_new_tokens: LONGEST_ANSWER, no_repeat_ngram: run.count("no_repeat_ngram")? },
+    );
     let name = run.string("method")?;
     let method = Method::ALL.into_iter().find(|(known, _)| *known == name).map_or(Method::Mgie, |(_, method)| method);
     let editor =
-        Editor::load(&run.path("models")?, method, run.string("mgie")?, run.string("lgie")?, &device, sampling)?;
+        Editor::load(&run.path("models")?, method, run.string("mgie")?, run.string("lgie")?, &device, answering)?;
     std::fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, error.to_string()))?;
 
     let examples: Vec<usize> = (0..run.count("count")?.min(dataset.len())).collect();
@@ -102,7 +107,7 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
         run.progress(done.len() as u64, examples.len() as u64, "editing");
         let edited: Vec<Vec<Edited>> = some
             .par_chunks(TOGETHER)
-            .map(|part| editor.edit(run, &dataset, part, side))
+            .map(|part| editor.edit(run, &dataset, part, side, seed, &sampling))
             .collect::<Result<_, Failure>>()?;
         for (example, Edited { picture, text }) in some.iter().zip(edited.into_iter().flatten()) {
             let name = name_of(example);

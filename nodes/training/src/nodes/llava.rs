@@ -12,6 +12,7 @@ use mgie_mllm::config::LlavaConfig;
 use mgie_mllm::{LlavaModel, LlavaTokenizer};
 use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
 use mgie_weights::pool;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The node.
@@ -46,6 +47,7 @@ fn llava(run: &Run) -> Result<Outputs, Failure> {
     let Setup { models, dataset, plan, device, dtype, continues } =
         Setup::read(run, if sees { "llava" } else { "lgie" })?;
     let folder = models.join(run.string("model")?);
+    begin_folder(&folder, &models.join(place::LLAVA))?;
     let config = LlavaConfig::read(&folder)?;
     let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);
     let parameters = Parameters::new(&device, plan.seed, |name| name.starts_with("llava."));
@@ -68,4 +70,19 @@ fn llava(run: &Run) -> Result<Outputs, Failure> {
     let trained = train(run, &plan, &stage, &parameters)?;
     model_files::write(&folder.join("model.safetensors"), &trained.below("llava"))?;
     Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
+}
+
+/// Gives a folder that is not there configuration and tokenizer of another.
+fn begin_folder(folder: &Path, like: &Path) -> Result<(), Failure> {
+    const FILES: [&str; 5] =
+        ["config.json", "tokenizer.model", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json"];
+    if folder.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, error.to_string()))?;
+    for name in FILES.into_iter().filter(|name| like.join(name).exists()) {
+        std::fs::copy(like.join(name), folder.join(name))
+            .map_err(|error| Failure::file(folder.join(name), error.to_string()))?;
+    }
+    Ok(())
 }

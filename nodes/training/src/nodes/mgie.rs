@@ -90,7 +90,8 @@ fn mgie(run: &Run) -> Result<Outputs, Failure> {
         EditHead::load(&w.pp("edit_head"))?;
         Unet::new(&w.pp("unet"), &unet)
     })?;
-    let latents = parts::latents(run, &parameters, &models, &vae, &dataset, side, &plan.work)?;
+    let studio = parts::studio(&models, &vae, &device)?;
+    let latents = parts::latents(run, &studio, &models, &dataset, side, &plan.work)?;
     let stage = MgieStage {
         config,
         tokenizer,
@@ -100,6 +101,7 @@ fn mgie(run: &Run) -> Result<Outputs, Failure> {
         dataset,
         side,
         latents,
+        studio,
         instruction,
         unet_rate: run.float("unet_rate")?,
         seed: plan.seed,

@@ -2,10 +2,11 @@
 //! baseline, and what MGIE's UNet begins from.
 
 use super::edit::{Draws, NoiseSchedule, edit_loss, latents};
-use super::uniform;
+use super::{sample_sheet, sampled, uniform};
 use crate::dataset::{Dataset, Entry};
 use crate::latents::Latents;
 use crate::parameters::Parameters;
+use crate::sampling::Studio;
 use crate::trainer::{Loss, Stage};
 use candle_core::{DType, Result, Tensor};
 use mgie_clip::{TextTower, TowerConfig};
@@ -50,8 +51,12 @@ pub struct DenoiserStage {
     pub reader: Reader,
     /// Texts.
     pub dataset: Dataset,
-    /// Pictures.
+    /// Side of the pictures in pixels.
+    pub side: usize,
+    /// Pictures as latents.
     pub latents: Latents,
+    /// What samples are made with.
+    pub studio: Studio,
     /// The share of examples whose text is the expressive instruction where there is one, so that the denoiser reads what
     /// LGIE's language model writes.
     pub expressive: f64,
@@ -102,5 +107,15 @@ impl Stage for DenoiserStage {
             Ok(Loss { terms: vec![("edit", total.clone())], total })
         };
         Ok(loss().map_err(WeightsError::from)?)
+    }
+
+    fn sample(&self, parameters: &Parameters) -> std::result::Result<Option<Vec<u8>>, Failure> {
+        let examples = sampled(&self.dataset);
+        let texts: Vec<&str> =
+            self.dataset.entries()[examples.clone()].iter().map(|e| e.instruction.as_str()).collect();
+        let conditioning = self.reader.conditioning(parameters, &texts, DType::F32)?;
+        let null = self.reader.conditioning(parameters, &[""], DType::F32)?;
+        let unet = parameters.weights(DType::F32).load(|w| Unet::new(&w.pp("unet"), &self.unet))?;
+        sample_sheet(&self.studio, &unet, &self.dataset, self.side, examples, (&conditioning, &null)).map(Some)
     }
 }

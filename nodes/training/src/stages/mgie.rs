@@ -4,9 +4,11 @@
 
 use super::edit::{Draws, NoiseSchedule, edit_loss, latents};
 use super::language::{Eyes, answer_loss, answer_tokens, expressive};
+use super::{sample_sheet, sampled};
 use crate::dataset::Dataset;
 use crate::latents::Latents;
 use crate::parameters::Parameters;
+use crate::sampling::Studio;
 use crate::trainer::{Loss, Stage};
 use candle_core::{DType, Tensor};
 use mgie_diffusion::unet::{Unet, UnetConfig};
@@ -38,6 +40,8 @@ pub struct MgieStage {
     pub side: usize,
     /// Pictures as latents.
     pub latents: Latents,
+    /// What samples are made with.
+    pub studio: Studio,
     /// L_instruction's share of the loss: 1, or 0 for the paper's ablation.
     pub instruction: f64,
     /// The UNet's share of the learning rate.
@@ -141,5 +145,27 @@ impl Stage for MgieStage {
             Ok(Loss { total, terms: vec![("instruction", instruction), ("edit", edit)] })
         };
         Ok(loss()?)
+    }
+
+    /// Samples are made by the visual tokens of the data set's own expressive instructions: they show what edit head and
+    /// UNet have learned, not what the language model says.
+    fn sample(&self, parameters: &Parameters) -> Result<Option<Vec<u8>>, Failure> {
+        let examples = sampled(&self.dataset);
+        let numbers: Vec<usize> = examples.clone().collect();
+        let conversations = self.conversations(&numbers)?;
+        let sequences: Vec<&[u32]> = conversations.iter().map(|one| one.ids.as_slice()).collect();
+        let features = self.eyes.features(parameters, &self.dataset, &numbers, self.side, DType::F32)?;
+        let w = parameters.weights(DType::F32);
+        let llava = w.load(|w| LlavaModel::load(&w.pp("llava"), &self.config, self.tokenizer.tokens()))?;
+        let head = w.load(|w| EditHead::load(&w.pp("edit_head")))?;
+        let unet = w.load(|w| Unet::new(&w.pp("unet"), &self.unet))?;
+        let conditions = || -> Result<(Tensor, Tensor), ExpandError> {
+            let hidden = llava.llama().hidden_states(&llava.embed_batch(&sequences, &features)?)?;
+            let img = llava.img_embeddings();
+            let null = head.forward(&img.zeros_like()?.unsqueeze(0)?, img)?;
+            Ok((head.forward(&llava.visual_tokens(&hidden, &sequences)?, img)?, null))
+        };
+        let (conditioning, null) = conditions()?;
+        sample_sheet(&self.studio, &unet, &self.dataset, self.side, examples, (&conditioning, &null)).map(Some)
     }
 }

@@ -8,10 +8,13 @@ pub mod language;
 pub mod mgie;
 pub mod vae;
 
+use crate::dataset::Dataset;
 use crate::initial::at;
+use crate::sampling::{Sampling, Studio};
 use candle_core::{DType, Device, Result, Tensor};
 use mgie_clip::Processor;
 use mgie_diffusion::noise::{Precision, TorchCpu};
+use mgie_diffusion::unet::Unet;
 use mgie_image::lettering::Canvas;
 use mgie_image::picture::Picture;
 use mgie_plugin_api::Failure;
@@ -86,4 +89,30 @@ pub(crate) fn pixel_values(
     }
     let tensor = Tensor::from_vec(values, (pictures.len(), 3, size.0, size.1), device);
     Ok(tensor.map_err(WeightsError::from)?)
+}
+
+/// Examples that a sample shows, at most.
+const SAMPLED: usize = 8;
+
+/// The examples that a sample shows: the data set's first.
+fn sampled(dataset: &Dataset) -> std::ops::Range<usize> {
+    0..SAMPLED.min(dataset.len())
+}
+
+/// Three rows as PNG: sources, edits, goals.
+fn sample_sheet(
+    studio: &Studio,
+    unet: &Unet,
+    dataset: &Dataset,
+    side: usize,
+    examples: std::ops::Range<usize>,
+    conditions: (&Tensor, &Tensor),
+) -> std::result::Result<Vec<u8>, Failure> {
+    let seeds: Vec<u64> = examples.clone().map(|example| example as u64).collect();
+    let pairs = examples.map(|example| dataset.pair(example, side)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let (sources, goals): (Vec<_>, Vec<_>) = pairs.into_iter().map(|pair| (pair.source, pair.goal)).unzip();
+    let edits = studio.edit(unet, &sources, &seeds, conditions, &Sampling::quick(), &|| Ok(()))?;
+    let byte = |value: &f32| (value.clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
+    let row = |pictures: &[Picture]| pictures.iter().map(|one| one.samples.iter().map(byte).collect()).collect();
+    sheet(&[row(&sources), edits, row(&goals)], side)?.to_png()
 }
