@@ -31,7 +31,7 @@ struct Goldens {
 impl Goldens {
     fn open() -> Self {
         let about = serde_json::from_slice(&std::fs::read(golden_file("json")).unwrap()).unwrap();
-        let weights = Weights::new(Checkpoint::open(&golden_file("safetensors")).unwrap(), DType::F32, &Device::Cpu);
+        let weights = Weights::new(Checkpoint::open(golden_file("safetensors")).unwrap(), DType::F32, &Device::Cpu);
         Self { about, weights }
     }
 
