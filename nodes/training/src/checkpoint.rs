@@ -19,11 +19,17 @@ const LARGEST: u64 = 64 << 30;
 /// The four parts that a parameter's numbers are stored under.
 const PARTS: [&str; 4] = ["parameter", "m", "v", "ema"];
 
-/// Writes where the run stands after `step` steps.
+/// Writes where the run stands; `pending` is what the loss curve has no row of yet.
 ///
 /// # Errors
 /// The file cannot be written; then the one that was there is as it was.
-pub fn save(path: &Path, parameters: &Parameters, optimizer: &AdamW, settings: &Value) -> Result<(), Failure> {
+pub fn save(
+    path: &Path,
+    parameters: &Parameters,
+    optimizer: &AdamW,
+    settings: &Value,
+    pending: &[Vec<f64>],
+) -> Result<(), Failure> {
     let mut stored: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
     for (name, variable) in parameters.variables() {
         let shape = variable.dims().to_vec();
@@ -37,7 +43,7 @@ pub fn save(path: &Path, parameters: &Parameters, optimizer: &AdamW, settings: &
             }
         }
     }
-    let about = json!({ "version": VERSION, "step": optimizer.step, "settings": settings });
+    let about = json!({ "version": VERSION, "step": optimizer.step, "settings": settings, "pending": pending });
     let about = HashMap::from([("mgie_training".to_owned(), about.to_string())]);
     let views = stored
         .iter()
@@ -55,6 +61,8 @@ pub struct Resumed {
     pub step: u64,
     /// The settings that they were taken with.
     pub settings: Value,
+    /// Steps that the loss curve has no row of yet.
+    pub pending: Vec<Vec<f64>>,
 }
 
 /// Takes parameters and optimiser from a checkpoint, if there is one.
@@ -79,6 +87,8 @@ pub fn load(path: &Path, parameters: &Parameters, optimizer: &mut AdamW) -> Resu
             .remedy("continue with the mgie that wrote it, or train in another `work` folder"));
     }
     let stored = SafeTensors::deserialize(&bytes).map_err(|e| wrong(e.to_string()))?;
+    let settings = about.get("settings").cloned().unwrap_or_default();
+    let averaged = settings.get("ema").and_then(Value::as_f64).is_some_and(|decay| decay > 0.0);
     let variables = parameters.variables();
     let mut expected = 0;
     for (name, variable) in &variables {
@@ -97,18 +107,24 @@ pub fn load(path: &Path, parameters: &Parameters, optimizer: &mut AdamW) -> Resu
         let tensor = Tensor::from_vec(values, variable.shape(), variable.device()).map_err(failed)?;
         variable.set(&tensor).map_err(failed)?;
         expected += 1;
-        if let (Some(m), Some(v)) = (read("m")?, read("v")?) {
-            let ema = read("ema")?.unwrap_or_default();
-            optimizer.states.insert(name.clone(), State { m, v, ema });
+        let (Some(m), Some(v), ema) = (read("m")?, read("v")?, read("ema")?.unwrap_or_default()) else {
+            return Err(wrong(format!("the optimiser's state of {name} is not in it")));
+        };
+        if averaged && ema.is_empty() {
+            return Err(wrong(format!("the moving average of {name} is not in it")));
         }
+        optimizer.states.insert(name.clone(), State { m, v, ema });
     }
     let there = stored.names().iter().filter(|name| name.starts_with("parameter/")).count();
     if there != expected {
         return Err(wrong(format!("{there} parameters, of which this model knows {expected}")));
     }
-    optimizer.step = about.get("step").and_then(Value::as_u64).unwrap_or_default();
-    let settings = about.get("settings").cloned().unwrap_or_default();
-    Ok(Some(Resumed { step: optimizer.step, settings }))
+    let Some(step) = about.get("step").and_then(Value::as_u64) else {
+        return Err(wrong("it does not say after which step it was written".to_owned()));
+    };
+    optimizer.step = step;
+    let pending = about.get("pending").and_then(|pending| serde_json::from_value(pending.clone()).ok());
+    Ok(Some(Resumed { step, settings, pending: pending.unwrap_or_default() }))
 }
 
 fn failed(error: candle_core::Error) -> Failure {

@@ -25,13 +25,12 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// The rows of an earlier run up to `step`, where there is one.
+    /// The rows of an earlier run up to `step`, where there is one, and the steps after its last row ([`Curve::pending`]).
     ///
     /// # Errors
     /// The file is there and cannot be read.
-    pub fn resume(path: PathBuf, step: u64) -> Result<Self, Failure> {
-        let mut curve =
-            Self { path, names: Vec::new(), rows: Vec::new(), pending: Vec::new(), recent: VecDeque::new() };
+    pub fn resume(path: PathBuf, step: u64, pending: Vec<Vec<f64>>) -> Result<Self, Failure> {
+        let mut curve = Self { path, names: Vec::new(), rows: Vec::new(), pending, recent: VecDeque::new() };
         if step == 0 || !curve.path.exists() {
             return Ok(curve);
         }
@@ -63,6 +62,12 @@ impl Curve {
             let pending = std::mem::take(&mut self.pending);
             self.rows.push((step, mean(pending.iter())));
         }
+    }
+
+    /// What no row tells yet, a step after the other: kept with the checkpoint, so that the next row is the mean of as many
+    /// steps whether the run stopped in between or not.
+    pub fn pending(&self) -> &[Vec<f64>] {
+        &self.pending
     }
 
     /// The terms' means over the last steps, for people.

@@ -110,6 +110,7 @@ pub fn train(run: &Run, plan: &Plan, stage: &dyn Stage, parameters: &Parameters)
     let variables = parameters.variables();
     let mut optimizer = AdamW::new(plan.optimizer);
     let checkpoint = plan.file(".safetensors");
+    let mut pending = Vec::new();
     if let Some(resumed) = checkpoint::load(&checkpoint, parameters, &mut optimizer)? {
         let fixed = plan.fixed();
         if resumed.settings != fixed {
@@ -119,8 +120,9 @@ pub fn train(run: &Run, plan: &Plan, stage: &dyn Stage, parameters: &Parameters)
                 .remedy("set them as they were, or train in another `work` folder"));
         }
         run.log(Level::Info, &format!("{}: goes on after step {}", plan.name, resumed.step));
+        pending = resumed.pending;
     }
-    let mut curve = Curve::resume(plan.file(".csv"), optimizer.step)?;
+    let mut curve = Curve::resume(plan.file(".csv"), optimizer.step, pending)?;
     let batches = Batches::new(stage.examples(), plan.batch, plan.seed);
     let (begun, first) = (Instant::now(), optimizer.step);
     while optimizer.step < plan.steps {
@@ -252,8 +254,9 @@ fn save(
     if optimizer.step == 0 {
         return Ok(());
     }
-    checkpoint::save(checkpoint, parameters, optimizer, &plan.fixed())?;
-    curve.write()
+    // The curve first: rows beyond the checkpoint are left out when a run goes on, but rows that are missing stay missing.
+    curve.write()?;
+    checkpoint::save(checkpoint, parameters, optimizer, &plan.fixed(), curve.pending())
 }
 
 fn sample(plan: &Plan, stage: &dyn Stage, average: &Parameters, step: u64) -> Result<(), Failure> {
