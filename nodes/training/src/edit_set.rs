@@ -93,11 +93,11 @@ impl Editor {
         let (unet, vae, _) = parts::diffusion(models)?;
         let studio = parts::studio(models, &vae, device)?;
         let (mut language, mut reader) = (None, None);
-        if method == Method::Mgie {
-            model_files::load(&parameters, "unet", &models.join(mgie).join("unet.pt"))?;
-        } else {
-            model_files::load(&parameters, "unet", &models.join(place::UNET))?;
-            reader = Some(parts::reader(&parameters, models)?);
+        let of_unet = if method == Method::Mgie { models.join(mgie).join("unet.pt") } else { models.join(place::UNET) };
+        model_files::load(&parameters, "unet", &of_unet)?;
+        model_files::check(&parameters, &of_unet, true, |w| Unet::new(&w.pp("unet"), &unet))?;
+        if method != Method::Mgie {
+            reader = Some(parts::reader_for(&parameters, models, &unet)?);
         }
         if method != Method::InstructPix2Pix {
             let folder = models.join(if method == Method::Mgie { place::LLAVA } else { lgie });
@@ -109,6 +109,7 @@ impl Editor {
                 let mllm = models.join(mgie).join("mllm.pt");
                 model_files::load(&parameters, "llava", &mllm)?;
                 model_files::load(&parameters, "mgie", &mllm)?;
+                model_files::check(&parameters, &mllm, true, |w| EditHead::load(&w.pp("mgie.edit_head")))?;
                 eyes = Some(parts::eyes(&parameters, models, config.vision_layer)?);
             }
             let llava = parameters.weights(DType::F32).load(|w| Llava::new(config, tokenizer, &w.pp("llava")))?;

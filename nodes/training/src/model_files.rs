@@ -3,8 +3,9 @@
 
 use crate::parameters::Parameters;
 use candle_core::{DType, Tensor};
+use mgie_diffusion::vae::with_current_names;
 use mgie_plugin_api::{Failure, file};
-use mgie_weights::{Checkpoint, WeightsError};
+use mgie_weights::{Checkpoint, LiveTensors, Weights, WeightsError};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::io::{Cursor, Write};
@@ -55,6 +56,37 @@ pub fn half_bytes(path: &Path, name: &str, tensor: &Tensor) -> Result<Vec<u8>, F
 /// There are none, or they cannot be read.
 pub fn load(parameters: &Parameters, prefix: &str, path: &Path) -> Result<(), Failure> {
     Ok(parameters.load(prefix, Checkpoint::open(path)?.into())?)
+}
+
+/// As [`load`], the VAE's weights under `vae.`; files of 2023 have older names for its attention.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_vae(parameters: &Parameters, folder: &Path) -> Result<(), Failure> {
+    Ok(parameters.load("vae", with_current_names(Checkpoint::open(folder)?))?)
+}
+
+/// Builds a model once, so that every parameter of it is there, and sees that what was loaded from `folder` fits it;
+/// `whole` where all of it must have been: else what is missing and trained is given its first value.
+///
+/// # Errors
+/// One that names the folder and what is missing or misshapen.
+pub fn check<M>(
+    parameters: &Parameters,
+    folder: &Path,
+    whole: bool,
+    build: impl FnOnce(&Weights<'_>) -> candle_core::Result<M>,
+) -> Result<(), Failure> {
+    let loaded = parameters.names();
+    parameters.build(build).map_err(|error| match error {
+        WeightsError::Unfit { tensors, .. } => WeightsError::Unfit { files: vec![folder.to_owned()], tensors }.into(),
+        error => Failure::from(error),
+    })?;
+    match parameters.names().iter().find(|name| whole && loaded.binary_search(name).is_err()) {
+        Some(name) => Err(Failure::file(folder, format!("{name} is not among its weights"))
+            .remedy("put weights there that belong to the configuration, or train them first")),
+        None => Ok(()),
+    }
 }
 
 /// A short name for the state of some folders (the names, sizes and times of the files directly in them) and some numbers.

@@ -1,5 +1,5 @@
 //! What is trained and what is frozen, by the checkpoint's names. Models are built from here for every step: they get the
-//! very variables, so that gradients reach them, and a name that no model asked for before is given its first value.
+//! very variables, so that gradients reach them, and a trained name that no model asked for before is given its first value.
 
 use crate::initial;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
@@ -143,7 +143,8 @@ impl LiveTensors for Parameters {
         if let Some(held) = self.lock().get(name) {
             return Ok(Some(held.tensor().clone()));
         }
-        let Some(shape) = shape else { return Ok(None) };
+        // What is frozen was trained before: where it is not there, a file lacks it, and a first value would hide that.
+        let Some(shape) = shape.filter(|_| (self.trained)(name)) else { return Ok(None) };
         self.ensure(name, shape.clone())?;
         Ok(self.lock().get(name).map(|held| held.tensor().clone()))
     }

@@ -10,7 +10,7 @@ use crate::stages::denoiser::Reader;
 use crate::stages::edit::NoiseSchedule;
 use crate::stages::language::Eyes;
 use candle_core::{DType, Device};
-use mgie_clip::{Processor, Tower, TowerConfig};
+use mgie_clip::{Processor, TextTower, Tower, TowerConfig, VisionTower};
 use mgie_diffusion::config::Config;
 use mgie_diffusion::schedule::{Prediction, Schedule};
 use mgie_diffusion::unet::UnetConfig;
@@ -48,6 +48,7 @@ pub fn eyes(parameters: &Parameters, models: &Path, chosen: Option<i64>) -> Resu
     let config = TowerConfig::read(&folder, Tower::Vision)?;
     let processor = Processor::read(&folder, config.image_size)?;
     model_files::load(parameters, "clip", &folder)?;
+    model_files::check(parameters, &folder, true, |w| VisionTower::load(&w.pp("clip.vision_model"), &config))?;
     let entries = config.layers as i64 + 1;
     let chosen = chosen.unwrap_or(-2);
     let index = if chosen < 0 { entries + chosen } else { chosen };
@@ -67,7 +68,24 @@ pub fn reader(parameters: &Parameters, models: &Path) -> Result<Reader, Failure>
     let config = TowerConfig::read(&folder, Tower::Text)?;
     let tokenizer = ClipTokenizer::open(&models.join(place::TOKENIZER))?;
     model_files::load(parameters, "text_encoder", &folder)?;
+    model_files::check(parameters, &folder, true, |w| TextTower::load(&w.pp("text_encoder.text_model"), &config))?;
     Ok(Reader { config, tokenizer })
+}
+
+/// As [`reader`], of the width that `unet` attends to.
+///
+/// # Errors
+/// As [`eyes`].
+pub fn reader_for(parameters: &Parameters, models: &Path, unet: &UnetConfig) -> Result<Reader, Failure> {
+    let reader = reader(parameters, models)?;
+    if reader.config.hidden != unet.cross_attention_dim {
+        let path = models.join(place::TEXT_ENCODER).join("config.json");
+        return Err(Failure::file(path, "the UNet does not take this tower's features")
+            .expected(format!("hidden_size {}, the UNet's cross_attention_dim", unet.cross_attention_dim))
+            .found(reader.config.hidden.to_string())
+            .remedy("put the text tower there that belongs to the UNet, or correct the UNet's config.json"));
+    }
+    Ok(reader)
 }
 
 /// The UNet's sizes and the noise that it is trained under.
@@ -87,7 +105,8 @@ pub fn diffusion(models: &Path) -> Result<(UnetConfig, VaeConfig, NoiseSchedule)
             "the UNet does not take this VAE's latents",
         )
         .expected(format!("in_channels {twice} (noisy latents and the picture's), out_channels {once}"))
-        .found(found));
+        .found(found)
+        .remedy("put a UNet and a VAE there that belong together"));
     }
     let noise = NoiseSchedule {
         alphas_cumprod: schedule.alphas_cumprod().to_vec(),
@@ -104,10 +123,27 @@ pub fn diffusion(models: &Path) -> Result<(UnetConfig, VaeConfig, NoiseSchedule)
 pub fn studio(models: &Path, vae: &VaeConfig, device: &Device) -> Result<Studio, Failure> {
     let schedule = Schedule::new(Config::read(models.join(place::SCHEDULER).join("scheduler_config.json"))?)?;
     let frozen = Parameters::new(device, 0, |_| false);
-    model_files::load(&frozen, "vae", &models.join(place::VAE))?;
+    let folder = models.join(place::VAE);
+    model_files::load_vae(&frozen, &folder)?;
+    model_files::check(&frozen, &folder, true, |w| {
+        Ok((Encoder::new(&w.pp("vae"), vae)?, Decoder::new(&w.pp("vae"), vae)?))
+    })?;
     let both = frozen.weights(DType::F32);
     let (encoder, decoder) = both.load(|w| Ok((Encoder::new(&w.pp("vae"), vae)?, Decoder::new(&w.pp("vae"), vae)?)))?;
     Ok(Studio { encoder, decoder, schedule, scaling: vae.scaling_factor, device: device.clone() })
+}
+
+/// Sees that pictures of `side` pixels are a whole number of latents wide.
+///
+/// # Errors
+/// They are not.
+pub fn whole_latents(vae: &VaeConfig, side: usize) -> Result<(), Failure> {
+    let factor = vae.factor();
+    if side == 0 || !side.is_multiple_of(factor) {
+        let expected = format!("a multiple of {factor}, as many pixels as one of the VAE's latents is wide");
+        return Err(Failure::parameter("side", expected, side.to_string()).remedy("choose such a side"));
+    }
+    Ok(())
 }
 
 /// The data set's latents, by the trained VAE; kept in `work`.
@@ -122,6 +158,7 @@ pub fn latents(
     side: usize,
     work: &Path,
 ) -> Result<Latents, Failure> {
+    whole_latents(studio.encoder.config(), side)?;
     let folder = models.join(place::VAE);
     let name = model_files::fingerprint(&[&folder, dataset.folder()], &[side, dataset.len()])?;
     std::fs::create_dir_all(work).map_err(|error| Failure::file(work, error.to_string()))?;

@@ -5,7 +5,7 @@ use crate::model_files;
 use crate::parameters::Parameters;
 use crate::parts::place;
 use crate::setup::{self, Defaults, Setup};
-use crate::stages::clip::{ClipParts, ClipStage};
+use crate::stages::clip::{ClipParts, ClipStage, captions};
 use crate::trainer::train;
 use mgie_clip::{ClipModel, Processor, Tower, TowerConfig};
 use mgie_plugin_api::{Failure, NodeDefinition, NodeDescription, Outputs, Run, Value, file, serde_json};
@@ -46,8 +46,12 @@ fn clip(run: &Run) -> Result<Outputs, Failure> {
     if continues {
         model_files::load(&parameters, "clip", &folder)?;
     }
-    parameters.build(|w| ClipModel::load(&w.pp("clip"), &parts.vision, &parts.text, parts.projection))?;
-    let stage = ClipStage { parts, dataset: Dataset::open(&dataset)?, side: run.count("side")?, dtype };
+    model_files::check(&parameters, &folder, continues, |w| {
+        ClipModel::load(&w.pp("clip"), &parts.vision, &parts.text, parts.projection)
+    })?;
+    let dataset = Dataset::open(&dataset)?;
+    dataset.entries().iter().try_for_each(|entry| captions(entry).map(drop))?;
+    let stage = ClipStage { parts, dataset, side: run.count("side")?, dtype };
     let trained = train(run, &plan, &stage, &parameters)?;
     let all = trained.below("clip");
     model_files::write(&folder.join("model.safetensors"), &all)?;

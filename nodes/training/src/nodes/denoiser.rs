@@ -34,14 +34,14 @@ fn denoiser(run: &Run) -> Result<Outputs, Failure> {
     let (unet, vae, schedule) = parts::diffusion(&models)?;
     let dataset = Dataset::open(&dataset)?;
     let parameters = Parameters::new(&device, plan.seed, |name| name.starts_with("unet."));
-    let reader = parts::reader(&parameters, &models)?;
+    let reader = parts::reader_for(&parameters, &models, &unet)?;
     let studio = parts::studio(&models, &vae, &device)?;
     let side = run.count("side")?;
     let latents = parts::latents(run, &studio, &models, &dataset, side, &plan.work)?;
     if continues {
         model_files::load(&parameters, "unet", &models.join(place::UNET))?;
     }
-    parameters.build(|w| Unet::new(&w.pp("unet"), &unet))?;
+    model_files::check(&parameters, &models.join(place::UNET), continues, |w| Unet::new(&w.pp("unet"), &unet))?;
     let expressive = run.float("expressive")?;
     let stage =
         DenoiserStage { unet, schedule, reader, dataset, side, latents, studio, expressive, seed: plan.seed, dtype };

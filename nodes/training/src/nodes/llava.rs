@@ -6,7 +6,7 @@ use crate::model_files;
 use crate::parameters::Parameters;
 use crate::parts::{self, place};
 use crate::setup::{self, Defaults, Setup};
-use crate::stages::language::{LanguageStage, base_rows, begin};
+use crate::stages::language::{LanguageStage, base_rows, begin, expressive};
 use crate::trainer::train;
 use mgie_mllm::config::LlavaConfig;
 use mgie_mllm::{LlavaModel, LlavaTokenizer};
@@ -56,12 +56,16 @@ fn llava(run: &Run) -> Result<Outputs, Failure> {
         model_files::load(&parameters, "llava", &folder)?;
     }
     begin(&parameters, &config, base_rows(&tokenizer), eyes.config.hidden).map_err(mgie_weights::WeightsError::from)?;
-    parameters.build(|w| LlavaModel::load(&w.pp("llava"), &config, tokenizer.tokens()))?;
+    model_files::check(&parameters, &folder, continues, |w| {
+        LlavaModel::load(&w.pp("llava"), &config, tokenizer.tokens())
+    })?;
+    let dataset = Dataset::open(&dataset)?;
+    dataset.entries().iter().try_for_each(|entry| expressive(entry).map(drop))?;
     let stage = LanguageStage {
         config,
         tokenizer,
         eyes: sees.then_some(eyes),
-        dataset: Dataset::open(&dataset)?,
+        dataset,
         side: run.count("side")?,
         questions: run.float("questions")?,
         seed: plan.seed,

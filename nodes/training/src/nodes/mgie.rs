@@ -6,7 +6,7 @@ use crate::model_files;
 use crate::parameters::Parameters;
 use crate::parts::{self, place};
 use crate::setup::{self, Defaults, Setup};
-use crate::stages::language::base_rows;
+use crate::stages::language::{base_rows, expressive};
 use crate::stages::mgie::{MgieStage, is_trained};
 use crate::trainer::train;
 use candle_core::{Shape, Tensor};
@@ -66,6 +66,7 @@ fn mgie(run: &Run) -> Result<Outputs, Failure> {
     let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);
     let (unet, vae, schedule) = parts::diffusion(&models)?;
     let dataset = Dataset::open(&dataset)?;
+    dataset.entries().iter().try_for_each(|entry| expressive(entry).map(drop))?;
     let side = run.count("side")?;
 
     let parameters = Parameters::new(&device, plan.seed, is_trained);
@@ -81,15 +82,17 @@ fn mgie(run: &Run) -> Result<Outputs, Failure> {
         tokens: run.count("tokens")?,
         features: unet.cross_attention_dim,
     };
-    if continues {
-        take_mllm(&parameters, &models.join(run.string("into")?))?;
-    }
-    begin_head(&parameters, sizes).map_err(WeightsError::from)?;
-    parameters.build(|w| {
-        LlavaModel::load(&w.pp("llava"), &config, tokenizer.tokens())?;
-        EditHead::load(&w.pp("edit_head"))?;
-        Unet::new(&w.pp("unet"), &unet)
-    })?;
+    let into = models.join(run.string("into")?);
+    let of_unet = if continues {
+        take_mllm(&parameters, &into)?;
+        into.join("unet.pt")
+    } else {
+        begin_head(&parameters, sizes).map_err(WeightsError::from)?;
+        models.join(place::UNET)
+    };
+    model_files::check(&parameters, &folder, true, |w| LlavaModel::load(&w.pp("llava"), &config, tokenizer.tokens()))?;
+    model_files::check(&parameters, &into.join("mllm.pt"), true, |w| EditHead::load(&w.pp("edit_head")))?;
+    model_files::check(&parameters, &of_unet, true, |w| Unet::new(&w.pp("unet"), &unet))?;
     let studio = parts::studio(&models, &vae, &device)?;
     let latents = parts::latents(run, &studio, &models, &dataset, side, &plan.work)?;
     let stage = MgieStage {
@@ -108,7 +111,7 @@ fn mgie(run: &Run) -> Result<Outputs, Failure> {
         dtype,
     };
     let trained = train(run, &plan, &stage, &parameters)?;
-    write(&models.join(run.string("into")?), &trained)?;
+    write(&into, &trained)?;
     Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
 }
 

@@ -3,6 +3,7 @@
 use crate::dataset::Dataset;
 use crate::model_files;
 use crate::parameters::Parameters;
+use crate::parts::whole_latents;
 use crate::setup::{self, Defaults, Setup};
 use crate::stages::pixels;
 use crate::stages::vae::{VaeStage, normalise};
@@ -11,7 +12,7 @@ use candle_core::DType;
 use mgie_diffusion::config::Config;
 use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
 use mgie_plugin_api::{Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
-use mgie_weights::{WeightsError, pool};
+use mgie_weights::{LiveTensors, WeightsError, pool};
 
 /// Pictures whose latents are measured after the training.
 const MEASURED: usize = 256;
@@ -34,19 +35,29 @@ fn vae(run: &Run) -> Result<Outputs, Failure> {
     let folder = models.join("instruct-pix2pix/vae");
     let config = VaeConfig::read(&Config::read(folder.join("config.json"))?)?;
     let side = run.count("side")?;
+    whole_latents(&config, side)?;
     let dataset = Dataset::open(&dataset)?;
     let stage = VaeStage { config: config.clone(), dataset, side, seed: plan.seed, dtype };
     let parameters = Parameters::new(&device, plan.seed, |_| true);
     if continues {
-        model_files::load(&parameters, "vae", &folder)?;
+        model_files::load_vae(&parameters, &folder)?;
     }
-    parameters.build(|w| Ok((Encoder::new(&w.pp("vae"), &config)?, Decoder::new(&w.pp("vae"), &config)?)))?;
+    model_files::check(&parameters, &folder, continues, |w| {
+        Ok((Encoder::new(&w.pp("vae"), &config)?, Decoder::new(&w.pp("vae"), &config)?))
+    })?;
+    if ["quant_conv", "post_quant_conv"].iter().any(|name| parameters.shape(&format!("vae.{name}.weight")).is_none()) {
+        return Err(Failure::file(folder.join("config.json"), "a VAE without quant_conv or post_quant_conv")
+            .expected("both, since they take the latents to mean 0 and deviation 1 after the training")
+            .remedy("leave `use_quant_conv` and `use_post_quant_conv` out"));
+    }
     let trained = train(run, &plan, &stage, &parameters)?;
 
     let measured: Vec<_> = (0..MEASURED.min(stage.dataset.len()))
         .map(|i| Ok(stage.dataset.pair(i, side)?.source))
         .collect::<Result<_, Failure>>()?;
-    let (mean, deviation) = moments(&trained, &config, &measured).map_err(WeightsError::from)?;
+    let (mean, mut deviation) = moments(&trained, &config, &measured).map_err(WeightsError::from)?;
+    // The UNet is given latents times the config's factor: these are what has deviation 1.
+    deviation.iter_mut().for_each(|deviation| *deviation *= config.scaling_factor.abs() as f32);
     normalise(&trained, &mean, &deviation).map_err(WeightsError::from)?;
     model_files::write(&folder.join("diffusion_pytorch_model.safetensors"), &trained.below("vae"))?;
     Ok(Outputs::new().with("models", Value::text(models.display().to_string())))

@@ -2,7 +2,7 @@
 //! the batch, and every caption from the other pictures.
 
 use super::pixel_values;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Entry};
 use crate::parameters::Parameters;
 use crate::trainer::{Loss, Stage};
 use candle_core::{D, DType, Result, Tensor};
@@ -44,6 +44,18 @@ pub fn ids(tokenizer: &ClipTokenizer, texts: &[&str]) -> std::result::Result<Vec
         .collect())
 }
 
+/// The captions of an entry's source and goal.
+///
+/// # Errors
+/// One is missing.
+pub fn captions(entry: &Entry) -> std::result::Result<[&str; 2], Failure> {
+    match (&entry.source_caption, &entry.goal_caption) {
+        (Some(source), Some(goal)) => Ok([source, goal]),
+        _ => Err(Failure::file(&entry.source, format!("{}: no caption", entry.name))
+            .remedy("train CLIP on a data set whose prompt.json files have `input` and `output`")),
+    }
+}
+
 /// Sources and goals with their captions.
 pub struct ClipStage {
     /// Sizes and files.
@@ -70,25 +82,19 @@ impl Stage for ClipStage {
         part: &[usize],
     ) -> std::result::Result<Loss, Failure> {
         let mut pictures = Vec::with_capacity(part.len());
-        let mut captions = Vec::with_capacity(part.len());
+        let mut texts = Vec::with_capacity(part.len());
         for example in part {
             let entry =
                 self.dataset.entries().get(example / 2).ok_or_else(|| Failure::fault("an example beyond the set"))?;
             let pair = self.dataset.pair(example / 2, self.side)?;
-            let (picture, caption) = if example.is_multiple_of(2) {
-                (pair.source, &entry.source_caption)
-            } else {
-                (pair.goal, &entry.goal_caption)
-            };
-            let caption = caption.as_deref().ok_or_else(|| {
-                Failure::file(&entry.source, format!("{}: no caption", entry.name))
-                    .remedy("train CLIP on a data set whose prompt.json files have `input` and `output`")
-            })?;
+            let [of_source, of_goal] = captions(entry)?;
+            let source = example.is_multiple_of(2);
+            let (picture, caption) = if source { (pair.source, of_source) } else { (pair.goal, of_goal) };
             pictures.push(picture);
-            captions.push(caption);
+            texts.push(caption);
         }
         let pixels = pixel_values(&self.parts.processor, &pictures, parameters.device())?;
-        let ids = ids(&self.parts.tokenizer, &captions)?;
+        let ids = ids(&self.parts.tokenizer, &texts)?;
         let share = part.len() as f64 / batch.len() as f64;
         let loss = || -> Result<Loss> {
             let ClipParts { vision, text, projection, .. } = &self.parts;
