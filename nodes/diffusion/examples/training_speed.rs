@@ -123,9 +123,11 @@ fn vae(threads: usize) {
 }
 
 fn main() {
-    // SAFETY: there is no other thread yet. candle's own threads wait for each other by spinning, and take the cores away
-    // from the parts of the batch.
-    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
+    if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
+        // SAFETY: there is no other thread yet. candle's own threads wait for each other by spinning, and take the cores
+        // away from the parts of the batch.
+        unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let threads = arguments.first().map_or(2, |threads| threads.parse().unwrap());
     match arguments.get(1).map(String::as_str) {

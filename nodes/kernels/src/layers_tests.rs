@@ -120,7 +120,7 @@ fn rotary_positions_have_the_plain_values_and_gradients() {
 
 #[test]
 fn convolutions_of_every_stride_and_size_have_the_plain_values_and_gradients() {
-    for (from, to) in [(3, 5), (1, 1), (20, 17), (16, 48)] {
+    for (from, to) in [(3, 5), (1, 1), (20, 17), (36, 33)] {
         let (weight, bias) = (tensor(&[to, from, 3, 3], 0.1), tensor(&[to], 0.2));
         for stride in [Stride::One, Stride::Two, Stride::TwoPaddedBehind] {
             for (height, width) in [(1, 1), (1, 9), (2, 3), (4, 4), (8, 8), (7, 5), (40, 33)] {
@@ -190,4 +190,27 @@ fn sizes_that_do_not_fit_are_errors() {
     assert!(rope(&rows, &tensor(&[4, 2], 0.1), &tensor(&[4, 2], 0.1), 3).is_err());
     assert!(geglu(&tensor(&[2, 3], 0.1)).is_err());
     assert!(swiglu(&rows, &x).is_err());
+}
+
+#[test]
+fn values_and_gradients_do_not_depend_on_the_number_of_threads() {
+    let x = tensor(&[9, 40, 32, 32], 0.1);
+    let (weight, bias) = (tensor(&[33, 40, 3, 3], 0.2), tensor(&[33], 0.3));
+    let (wide, narrow) = (tensor(&[17, 1056], 0.4), tensor(&[17], 0.5));
+    let inputs = [x, weight, bias, wide, narrow];
+    // A convolution both ways, a norm, attention of its pixels, and a linear map.
+    let model = |t: &[Tensor]| {
+        let y = conv3x3(&t[0], &t[1], &t[2], Stride::Two)?;
+        let y = (y + conv3x3(&t[0], &t[1], &t[2], Stride::One)?.narrow(2, 0, 16)?.narrow(3, 0, 16)?)?;
+        let y = group_norm(&y, &t[2], &t[2], 3, 1e-5, true)?.flatten_from(2)?.transpose(1, 2)?;
+        let y = attention(&y, &y, &y, 3, true)?;
+        linear(&y.reshape((72, 1056))?, &t[3], Some(&t[4]))
+    };
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| value_and_gradients(&inputs, &model))
+    };
+    for (index, (one, three)) in on(1).iter().zip(on(3)).enumerate() {
+        assert_eq!(furthest(&(one - three).unwrap()), 0.0, "gradient {index} (0: the value)");
+    }
 }

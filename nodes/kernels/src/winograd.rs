@@ -22,7 +22,7 @@ const SUMS: usize = 4;
 const SUMMED: usize = 1024;
 
 /// Channels on both sides from which it is worth its transforms.
-const CHANNELS: usize = 16;
+const CHANNELS: usize = 32;
 
 /// Tiles of the batch from which it is worth transforming the kernel.
 const TILES: usize = 32;

@@ -4,6 +4,7 @@
 
 mod edit;
 mod goldens;
+mod gradients;
 mod node;
 mod noise;
 mod refusals;
