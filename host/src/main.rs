@@ -11,7 +11,11 @@ use tracing_subscriber::EnvFilter;
 /// Exit code of a command that is interrupted a second time, and ends at once.
 const INTERRUPTED: i32 = 130;
 
+/// Read once by the tensor library in each plugin: threads for single operations, which spin while they wait.
+const SPINNING_THREADS: &str = "CANDLE_NUM_THREADS";
+
 fn main() -> ExitCode {
+    keep_to_the_thread_budget();
     let typed = match Typed::try_parse() {
         Ok(typed) => typed,
         Err(error) => {
@@ -32,6 +36,15 @@ fn main() -> ExitCode {
             lines.write(&text);
             stop.code()
         }
+    }
+}
+
+/// Plugins keep to the threads that the host hands out; a pool of spinning threads beside them makes a training take three
+/// times as long. Whoever sets the variable is obeyed.
+fn keep_to_the_thread_budget() {
+    if std::env::var_os(SPINNING_THREADS).is_none() {
+        // SAFETY: no thread has been started yet, so nobody else reads or writes the environment.
+        unsafe { std::env::set_var(SPINNING_THREADS, "1") };
     }
 }
 
