@@ -5,12 +5,23 @@ use crate::parameters::Parameters;
 use candle_core::{DType, Tensor};
 use mgie_diffusion::vae::with_current_names;
 use mgie_plugin_api::{Failure, file};
-use mgie_weights::{Checkpoint, LiveTensors, Weights, WeightsError};
+use mgie_weights::{Checkpoint, Found, LiveTensors, Weights, WeightsError};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::io::{Cursor, Write};
 use std::path::Path;
 use zip::write::SimpleFileOptions;
+
+/// Makes a folder, and what it lies in, unless it is there.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Failure::file(folder, format!("the folder cannot be made ({})", error.kind()))
+            .remedy("name a folder where you may write, or remove the file that is in its place")
+    })
+}
 
 /// Writes tensors as one safetensors file in f16; a file of that name is replaced once the new one is complete.
 ///
@@ -18,7 +29,7 @@ use zip::write::SimpleFileOptions;
 /// A number beyond f16, a file that cannot be written.
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, error.to_string()))?;
+        make_folder(folder)?;
     }
     let bytes = tensors.iter().map(|(name, tensor)| half_bytes(path, name, tensor)).collect::<Result<Vec<_>, _>>()?;
     let views = tensors
@@ -45,7 +56,8 @@ pub fn half_bytes(path: &Path, name: &str, tensor: &Tensor) -> Result<Vec<u8>, F
         return Err(Failure::file(
             path,
             format!("{name} holds {number}, which f16 cannot: the weights are not written"),
-        ));
+        )
+        .remedy("train anew with a lower `learning_rate`, or some `weight_decay`"));
     }
     Ok(halves.iter().flat_map(|half| half.to_le_bytes()).collect())
 }
@@ -79,7 +91,14 @@ pub fn check<M>(
 ) -> Result<(), Failure> {
     let loaded = parameters.names();
     parameters.build(build).map_err(|error| match error {
-        WeightsError::Unfit { tensors, .. } => WeightsError::Unfit { files: vec![folder.to_owned()], tensors }.into(),
+        WeightsError::Unfit { mut tensors, .. } => {
+            for tensor in &mut tensors {
+                if let Found::Value { file, .. } = &mut tensor.found {
+                    folder.clone_into(file);
+                }
+            }
+            WeightsError::Unfit { files: vec![folder.to_owned()], tensors }.into()
+        }
         error => Failure::from(error),
     })?;
     match parameters.names().iter().find(|name| whole && loaded.binary_search(name).is_err()) {
@@ -117,7 +136,7 @@ pub fn fingerprint(folders: &[&Path], numbers: &[usize]) -> Result<String, Failu
 /// As [`write`].
 pub fn write_torch(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, error.to_string()))?;
+        make_folder(folder)?;
     }
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let mut add = |name: &str, bytes: &[u8]| -> Result<(), Failure> {

@@ -161,6 +161,6 @@ pub fn latents(
     whole_latents(studio.encoder.config(), side)?;
     let folder = models.join(place::VAE);
     let name = model_files::fingerprint(&[&folder, dataset.folder()], &[side, dataset.len()])?;
-    std::fs::create_dir_all(work).map_err(|error| Failure::file(work, error.to_string()))?;
+    model_files::make_folder(work)?;
     Latents::of(run, dataset, side, &studio.encoder, &studio.device, &work.join(format!("latents-{name}.f16")))
 }

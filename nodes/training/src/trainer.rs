@@ -4,6 +4,7 @@
 
 use crate::checkpoint;
 use crate::curve::Curve;
+use crate::model_files;
 use crate::optimizer::{AdamW, Settings, cosine};
 use crate::parameters::Parameters;
 use candle_core::backprop::GradStore;
@@ -103,7 +104,7 @@ impl Plan {
 /// Cancelled (the checkpoint is written first); a loss that is no number (the last good checkpoint stays); a checkpoint
 /// that does not fit; whatever the stage says.
 pub fn train(run: &Run, plan: &Plan, stage: &dyn Stage, parameters: &Parameters) -> Result<Parameters, Failure> {
-    std::fs::create_dir_all(&plan.work).map_err(|error| Failure::file(&plan.work, error.to_string()))?;
+    model_files::make_folder(&plan.work)?;
     if stage.examples() == 0 {
         return Err(Failure::input("dataset", "examples to train on", "none"));
     }

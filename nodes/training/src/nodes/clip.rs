@@ -35,6 +35,13 @@ fn clip(run: &Run) -> Result<Outputs, Failure> {
     let folder = models.join(place::CLIP);
     let vision = TowerConfig::read(&folder, Tower::Vision)?;
     let text = TowerConfig::read(&folder, Tower::Text)?;
+    let of_unet = models.join(place::TEXT_ENCODER);
+    let sizes = |of: &TowerConfig| (of.hidden, of.intermediate, of.layers, of.heads, of.vocabulary, of.positions);
+    if sizes(&TowerConfig::read(&of_unet, Tower::Text)?) != sizes(&text) {
+        return Err(Failure::file(of_unet.join("config.json"), "the text tower is not of CLIP's sizes")
+            .expected(format!("the sizes of text_config in {}", folder.join("config.json").display()))
+            .remedy("give both the same: CLIP's text tower is written there for the UNet"));
+    }
     let parts = ClipParts {
         projection: projection(&folder.join("config.json"))?,
         processor: Processor::read(&folder, vision.image_size)?,

@@ -2,6 +2,7 @@
 
 use crate::dataset::Dataset;
 use crate::edit_set::{Answering, Edited, Editor, Method};
+use crate::model_files::make_folder;
 use crate::parts::place;
 use crate::sampling::Sampling;
 use crate::setup::with_side;
@@ -92,7 +93,7 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
     let method = Method::ALL.into_iter().find(|(known, _)| *known == name).map_or(Method::Mgie, |(_, method)| method);
     let editor =
         Editor::load(&run.path("models")?, method, run.string("mgie")?, run.string("lgie")?, &device, answering)?;
-    std::fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, error.to_string()))?;
+    make_folder(&folder)?;
 
     let examples: Vec<usize> = (0..run.count("count")?.min(dataset.len())).collect();
     let list = folder.join("edits.json");

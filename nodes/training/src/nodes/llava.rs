@@ -76,14 +76,15 @@ fn llava(run: &Run) -> Result<Outputs, Failure> {
     Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
 }
 
-/// Gives a folder that is not there configuration and tokenizer of another.
+/// Gives a folder without configuration the configuration and tokenizer of another.
 fn begin_folder(folder: &Path, like: &Path) -> Result<(), Failure> {
+    // The configuration comes last: where it is, all is.
     const FILES: [&str; 5] =
-        ["config.json", "tokenizer.model", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json"];
-    if folder.exists() {
+        ["tokenizer.model", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json", "config.json"];
+    if folder.join("config.json").exists() || !like.join("config.json").exists() {
         return Ok(());
     }
-    std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, error.to_string()))?;
+    model_files::make_folder(folder)?;
     for name in FILES.into_iter().filter(|name| like.join(name).exists()) {
         std::fs::copy(like.join(name), folder.join(name))
             .map_err(|error| Failure::file(folder.join(name), error.to_string()))?;

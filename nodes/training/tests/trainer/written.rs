@@ -1,0 +1,182 @@
+//! What training writes is what the plugins read.
+
+use crate::host::{Host, node};
+use crate::models;
+use candle_core::{DType, Device, Tensor};
+use half::f16;
+use mgie_diffusion::config::Config;
+use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
+use mgie_plugin_api::FailureKind;
+use mgie_plugin_api::serde_json::{self, Value as Json, json};
+use mgie_training::dataset::Dataset;
+use mgie_training::model_files;
+use mgie_training::parameters::Parameters;
+use mgie_training::stages::vae::normalise;
+use mgie_weights::{Checkpoint, Weights};
+use std::path::Path;
+
+fn random(shape: &[usize], seed: u64) -> Tensor {
+    let count = shape.iter().product();
+    let numbers = mgie_diffusion::noise::TorchCpu::new(seed).randn(count, mgie_diffusion::noise::Precision::F32);
+    Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap()
+}
+
+fn halves(tensor: &Tensor) -> Vec<f16> {
+    tensor.to_dtype(DType::F16).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+#[test]
+fn what_is_written_as_pytorchs_or_safetensors_is_read_with_names_shapes_and_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let turned = random(&[3, 5], 2).t().unwrap();
+    let tensors = vec![
+        ("model.embed_tokens.weight".to_owned(), random(&[7, 4], 1)),
+        ("turned".to_owned(), turned),
+        ("edit_head.query".to_owned(), random(&[1, 2, 3], 3)),
+        ("unet.conv_in.weight".to_owned(), random(&[2, 3, 3, 3], 4)),
+        ("logit_scale".to_owned(), random(&[], 5)),
+        ("of_äöü".to_owned(), random(&[1], 6)),
+    ];
+    let (pickle, safe) = (folder.path().join("deep/mllm.pt"), folder.path().join("model.safetensors"));
+    model_files::write_torch(&pickle, &tensors).unwrap();
+    model_files::write(&safe, &tensors).unwrap();
+    for path in [&pickle, &safe] {
+        let read = Checkpoint::open(path).unwrap();
+        assert_eq!(read.len(), tensors.len(), "{}", path.display());
+        let weights = Weights::new(read, DType::F16, &Device::Cpu);
+        for (name, tensor) in &tensors {
+            let found = weights.get_any(name).unwrap();
+            weights.finish().unwrap();
+            assert_eq!(found.dims(), tensor.dims(), "{name} in {}", path.display());
+            assert_eq!(halves(&found), halves(tensor), "{name} in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_number_beyond_f16_is_not_written_and_the_file_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    type Write = fn(&Path, &[(String, Tensor)]) -> Result<(), mgie_plugin_api::Failure>;
+    let writers: [(&str, Write); 2] = [("a.pt", model_files::write_torch), ("a.safetensors", model_files::write)];
+    for (name, write) in writers {
+        let path = folder.path().join(name);
+        write(&path, &[("weight".to_owned(), random(&[2], 1))]).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        for number in [1e6f32, f32::NAN] {
+            let tensor = Tensor::new(&[1.0, number], &Device::Cpu).unwrap();
+            let failure = write(&path, &[("weight".to_owned(), tensor)]).unwrap_err();
+            assert_eq!((failure.kind, Path::new(&failure.place)), (FailureKind::File, path.as_path()), "{failure}");
+            assert!(failure.message.contains("weight holds") && !failure.remedy.is_empty(), "{failure}");
+            assert!(std::fs::read(&path).unwrap() == before);
+        }
+    }
+}
+
+/// Sources of a set as `[pictures, 3, side, side]` in [−1, 1].
+fn sources(dataset: &Path, side: usize) -> Tensor {
+    let dataset = Dataset::open(dataset).unwrap();
+    let picture = |example| {
+        let samples = dataset.pair(example, side).unwrap().source.samples;
+        let samples = samples.into_iter().map(|sample| sample * 2.0 - 1.0).collect::<Vec<f32>>();
+        Tensor::from_vec(samples, (side, side, 3), &Device::Cpu).unwrap().permute((2, 0, 1)).unwrap()
+    };
+    Tensor::stack(&(0..dataset.len()).map(picture).collect::<Vec<_>>(), 0).unwrap().contiguous().unwrap()
+}
+
+fn latents(weights: &Weights<'_>, config: &VaeConfig, pictures: &Tensor) -> Tensor {
+    Encoder::new(weights, config).unwrap().mode(pictures, &|| Ok(())).unwrap()
+}
+
+/// Mean and deviation of each channel.
+fn moments(latents: &Tensor) -> (Vec<f32>, Vec<f32>) {
+    let channel = |channel: usize| -> (f32, f32) {
+        let numbers: Vec<f32> = latents.narrow(1, channel, 1).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let mean = numbers.iter().sum::<f32>() / numbers.len() as f32;
+        let variance = numbers.iter().map(|number| (number - mean).powi(2)).sum::<f32>() / numbers.len() as f32;
+        (mean, variance.sqrt())
+    };
+    (0..latents.dim(1).unwrap()).map(channel).unzip()
+}
+
+fn vae_config(models: &Path) -> VaeConfig {
+    VaeConfig::read(&Config::read(models.join("instruct-pix2pix/vae/config.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn normalised_latents_have_mean_0_and_deviation_1_and_pictures_come_out_as_before() {
+    let (models, dataset) = (models::with_tiny_vae(), models::scenes(6));
+    let (config, pictures) = (vae_config(models.path()), sources(dataset.path(), 32));
+    let parameters = Parameters::new(&Device::Cpu, 5, |_| true);
+    let build = |w: &Weights<'_>| Ok((Encoder::new(&w.pp("vae"), &config)?, Decoder::new(&w.pp("vae"), &config)?));
+    parameters.build(build).unwrap();
+    let look = || {
+        let weights = parameters.weights(DType::F32).pp("vae");
+        let encoder = Encoder::new(&weights, &config).unwrap();
+        let latents = latents(&weights, &config, &pictures);
+        let decoded = Decoder::new(&weights, &config).unwrap().decode(&latents, &|| Ok(())).unwrap();
+        let (_, log_variance) = encoder.moments(&pictures, &|| Ok(())).unwrap();
+        (latents, decoded, log_variance)
+    };
+    let (before, decoded_before, variance_before) = look();
+    let (mean, deviation) = moments(&before);
+    normalise(&parameters, &mean, &deviation).unwrap();
+    let (after, decoded_after, variance_after) = look();
+    let (mean_after, deviation_after) = moments(&after);
+    for channel in 0..4 {
+        assert!(mean_after[channel].abs() < 1e-4, "{mean_after:?}");
+        assert!((deviation_after[channel] - 1.0).abs() < 1e-4, "{deviation_after:?}");
+        // The spread around a mode is divided by as much as the modes' own: log σ² less 2 log d.
+        let change =
+            (variance_after.narrow(1, channel, 1).unwrap() - variance_before.narrow(1, channel, 1).unwrap()).unwrap();
+        let change: f32 = change.mean_all().unwrap().to_scalar().unwrap();
+        assert!((change + 2.0 * deviation[channel].ln()).abs() < 1e-3, "{change} for {}", deviation[channel]);
+    }
+    let off = (decoded_after - decoded_before).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(off < 1e-4, "pictures are {off:e} off");
+}
+
+/// All stages one after the other in the miniature's sizes, each on what the one before wrote, then edits with every method.
+#[test]
+fn every_stage_reads_what_the_one_before_wrote_and_every_method_edits_with_it() {
+    let (models, dataset) = (models::miniature(), models::scenes(3));
+    models::with_one_text_tower(models.path());
+    let work = tempfile::tempdir().unwrap();
+    let host = Host::of(2);
+    let run = |id: &str, changes: Json| {
+        let mut all = json!({
+            "models": models.path(), "work": work.path(), "steps": 2, "batch": 2, "part": 1, "side": 64, "device": "cpu",
+            "width": 16, "layers": 1, "feed_forward": 16, "count": 2, "seed": 1,
+        });
+        all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        node(&host, id, dataset.path(), &all).unwrap_or_else(|failure| panic!("{id} {changes}: {failure}"))
+    };
+    run("training.vae", json!({}));
+    run("training.clip", json!({}));
+    run("training.denoiser", json!({}));
+    run("training.llava", json!({}));
+    run("training.llava", json!({ "sees": false, "model": "lgie" }));
+    run("training.mgie", json!({}));
+    run("training.mgie", json!({ "instruction": 0.0, "into": "without" }));
+    run("training.mgie", json!({ "begin": "models", "work": work.path().join("c") }));
+
+    // The VAE's latents, times the factor that its config has by default, are what the UNet takes: of deviation 1.
+    let config = vae_config(models.path());
+    let weights = Weights::open(&models.path().join("instruct-pix2pix/vae"), DType::F32, &Device::Cpu).unwrap();
+    let latents = (latents(&weights, &config, &sources(dataset.path(), 64)) * config.scaling_factor).unwrap();
+    let (mean, deviation) = moments(&latents);
+    weights.finish().unwrap();
+    for channel in 0..4 {
+        assert!(mean[channel].abs() < 0.02 && (deviation[channel] - 1.0).abs() < 0.02, "{mean:?}, {deviation:?}");
+    }
+
+    for (index, method) in ["mgie", "instruct-pix2pix", "lgie"].into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let outputs = run("training.edit_set", json!({ "method": method, "folder": folder.path() }));
+        assert_eq!(outputs.get("folder").unwrap().as_text(), folder.path().to_str());
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 3, "two pictures and a list of {method}");
+        let list: Json = serde_json::from_slice(&std::fs::read(folder.path().join("edits.json")).unwrap()).unwrap();
+        let text = list.as_object().unwrap().values().next().unwrap()["text"].clone();
+        assert_eq!(text.is_string(), index != 1, "{method} says {text}");
+    }
+}
