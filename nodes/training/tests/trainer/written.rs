@@ -13,6 +13,7 @@ use mgie_training::model_files;
 use mgie_training::parameters::Parameters;
 use mgie_training::stages::vae::normalise;
 use mgie_weights::{Checkpoint, Weights};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 fn random(shape: &[usize], seed: u64) -> Tensor {
@@ -133,6 +134,44 @@ fn normalised_latents_have_mean_0_and_deviation_1_and_pictures_come_out_as_befor
     }
     let off = (decoded_after - decoded_before).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
     assert!(off < 1e-4, "pictures are {off:e} off");
+}
+
+/// The miniature is as users' files are: shards and pickles, and a VAE of 2023, whose attention has older names.
+#[test]
+fn users_files_are_trained_on_as_they_are() {
+    let (models, dataset) = (models::miniature(), models::scenes(2));
+    let numbers = |file: &str| -> BTreeMap<String, Vec<f32>> {
+        let read = Weights::open(&models.path().join(file), DType::F32, &Device::Cpu).unwrap();
+        let tensor = |name: &String| read.get_any(name).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        read.names().into_iter().map(|name| (name.clone(), tensor(&name))).collect()
+    };
+    for (id, file) in [
+        ("training.denoiser", "instruct-pix2pix/unet"),
+        ("training.llava", "LLaVA-7B-v1"),
+        ("training.mgie", "mgie_7b/mllm.pt"),
+        ("training.clip", "clip-vit-large-patch14"),
+        ("training.vae", "instruct-pix2pix/vae"),
+    ] {
+        if id == "training.clip" {
+            models::with_one_text_tower(models.path());
+        }
+        let before = numbers(file);
+        let work = tempfile::tempdir().unwrap();
+        let changes = json!({
+            "models": models.path(), "work": work.path(), "begin": "models", "steps": 2, "batch": 2, "part": 1, "side": 64,
+            "device": "cpu", "learning_rate": 1e-5,
+        });
+        node(&Host::of(2), id, dataset.path(), &changes).unwrap_or_else(|failure| panic!("{id}: {failure}"));
+        let after = numbers(file);
+        assert!(after != before, "{id} is read as it was before");
+        for (name, numbers) in before.iter().filter(|(name, _)| id != "training.vae" && *name != "emb") {
+            // All is where it was, but for a step. The VAE's attention gets other names, and its ends are normalised; `emb` is
+            // what the embeddings' last rows are, which the miniature has as numbers of its own.
+            let off =
+                numbers.iter().zip(&after[name]).map(|(before, after)| (after - before).abs()).fold(0.0, f32::max);
+            assert!(off < 2e-3, "{id}: {name} is {off} from where it began");
+        }
+    }
 }
 
 /// All stages one after the other in the miniature's sizes, each on what the one before wrote, then edits with every method.
