@@ -40,7 +40,16 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
     let about = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let whole = views.and_then(|views| safetensors::serialize(views, Some(about)));
     let whole = whole.map_err(|error| Failure::file(path, error.to_string()))?;
-    file::write_whole(path, &[&whole])
+    write_changed(path, &whole)
+}
+
+/// Writes a file, unless it holds these bytes already: then it keeps its time, by which later stages know that what they
+/// have made of it still holds ([`fingerprint`]).
+fn write_changed(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if file::read_whole(path, bytes.len() as u64).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    file::write_whole(path, &[bytes])
 }
 
 /// A tensor's numbers in f16, in row-major order.
@@ -153,7 +162,7 @@ pub fn write_torch(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Fail
     }
     add("version", b"3\n")?;
     let whole = archive.finish().map_err(|error| Failure::file(path, error.to_string()))?;
-    file::write_whole(path, &[whole.get_ref()])
+    write_changed(path, whole.get_ref())
 }
 
 /// The pickle, protocol 2, of a dict of tensors: what `torch.load` and our own restricted reader rebuild them from.

@@ -15,6 +15,9 @@ use rayon::prelude::*;
 use std::io::Cursor;
 use std::path::Path;
 
+/// What is noted of how the edits of a folder are made.
+const MADE: &str = "made.json";
+
 /// Pictures that are denoised together.
 const TOGETHER: usize = 8;
 
@@ -76,6 +79,10 @@ pub fn definition() -> NodeDefinition {
 
 fn edit_set(run: &Run) -> Result<Outputs, Failure> {
     let device = device::device(run.string("device")?)?;
+    let dtype = run.string("dtype")?;
+    if !["auto", "f32"].contains(&dtype) {
+        return Err(Failure::parameter("dtype", "auto or f32", format!("`{dtype}`")).remedy("leave it at auto"));
+    }
     run.ran_on(&device::name(&device));
     let dataset = Dataset::open(Path::new(run.text("dataset")?))?;
     let (folder, side) = (run.path("folder")?, run.count("side")?);
@@ -94,6 +101,14 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
     let editor =
         Editor::load(&run.path("models")?, method, run.string("mgie")?, run.string("lgie")?, &device, answering)?;
     make_folder(&folder)?;
+    check_made(
+        &folder.join(MADE),
+        &json!({
+            "method": name, "mgie": run.string("mgie")?, "lgie": run.string("lgie")?, "side": side, "seed": seed,
+            "steps": sampling.steps, "guidance": sampling.guidance, "sampler": sampling.sampler,
+            "image_guidance": sampling.image_guidance, "no_repeat_ngram": answering.no_repeat_ngram,
+        }),
+    )?;
 
     let examples: Vec<usize> = (0..run.count("count")?.min(dataset.len())).collect();
     let list = folder.join("edits.json");
@@ -118,6 +133,21 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
         file::write_whole(&list, &[Json::Object(done.clone()).to_string().as_bytes()])?;
     }
     Ok(Outputs::new().with("folder", Value::text(folder.display().to_string())))
+}
+
+/// Notes in a folder how its edits are made; a folder whose edits were made otherwise is left alone, or a table would
+/// compare a mixture.
+fn check_made(path: &Path, how: &Json) -> Result<(), Failure> {
+    if !path.exists() {
+        return file::write_whole(path, &[how.to_string().as_bytes()]);
+    }
+    match serde_json::from_slice::<Json>(&file::read_whole(path, 1 << 20)?) {
+        Ok(there) if there == *how => Ok(()),
+        there => Err(Failure::file(path, "the edits in this folder were made otherwise")
+            .expected(how.to_string())
+            .found(there.map_or_else(|error| format!("malformed: {error}"), |there| there.to_string()))
+            .remedy("name another folder, or remove this one")),
+    }
 }
 
 fn png(rgb: &[u8], side: usize) -> Result<Vec<u8>, Failure> {

@@ -77,7 +77,7 @@ fn a_models_folder_without_configuration_is_told() {
 #[test]
 fn half_precision_on_the_cpu_is_refused() {
     let (models, dataset) = (miniature(), scenes(1));
-    for id in TRAINERS {
+    for id in TRAINERS.into_iter().chain(["training.edit_set"]) {
         for dtype in ["f16", "bf16"] {
             let failure = fails(id, models.path(), dataset.path(), json!({ "dtype": dtype }));
             assert_eq!((failure.kind, failure.place.as_str()), (FailureKind::Parameter, "dtype"), "{id}: {failure}");

@@ -181,13 +181,16 @@ fn every_stage_reads_what_the_one_before_wrote_and_every_method_edits_with_it() 
     models::with_one_text_tower(models.path());
     let work = tempfile::tempdir().unwrap();
     let host = Host::of(2);
-    let run = |id: &str, changes: Json| {
+    let try_to_run = |id: &str, changes: Json| {
         let mut all = json!({
             "models": models.path(), "work": work.path(), "steps": 2, "batch": 2, "part": 1, "side": 64, "device": "cpu",
             "width": 16, "layers": 1, "feed_forward": 16, "count": 2, "seed": 1,
         });
         all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        node(&host, id, dataset.path(), &all).unwrap_or_else(|failure| panic!("{id} {changes}: {failure}"))
+        node(&host, id, dataset.path(), &all)
+    };
+    let run = |id: &str, changes: Json| {
+        try_to_run(id, changes.clone()).unwrap_or_else(|failure| panic!("{id} {changes}: {failure}"))
     };
     run("training.vae", json!({}));
     run("training.clip", json!({}));
@@ -197,6 +200,19 @@ fn every_stage_reads_what_the_one_before_wrote_and_every_method_edits_with_it() 
     run("training.mgie", json!({}));
     run("training.mgie", json!({ "instruction": 0.0, "into": "without" }));
     run("training.mgie", json!({ "begin": "models", "work": work.path().join("c") }));
+
+    // Run once more, finished stages leave their files as they are, so that nothing is made of them anew.
+    let latents_kept = || {
+        let files = std::fs::read_dir(work.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        files.filter(|name| name.to_string_lossy().starts_with("latents-")).count()
+    };
+    assert_eq!(latents_kept(), 1, "denoiser and mgie share the data set's latents");
+    let model = |name: &str| std::fs::metadata(models.path().join(name)).unwrap().modified().unwrap();
+    let files = ["instruct-pix2pix/vae/diffusion_pytorch_model.safetensors", "mgie_7b/mllm.pt"];
+    let before = files.map(model);
+    run("training.vae", json!({}));
+    run("training.mgie", json!({ "begin": "models", "work": work.path().join("c") }));
+    assert_eq!((files.map(model), latents_kept()), (before, 1));
 
     // The VAE's latents, times the factor that its config has by default, are what the UNet takes: of deviation 1.
     let config = vae_config(models.path());
@@ -213,9 +229,18 @@ fn every_stage_reads_what_the_one_before_wrote_and_every_method_edits_with_it() 
         let outputs = run("training.edit_set", json!({ "method": method, "folder": folder.path() }));
         assert_eq!(outputs.get("folder").unwrap().as_text(), folder.path().to_str());
         let files = std::fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(files, 3, "two pictures and a list of {method}");
+        assert_eq!(files, 4, "two pictures, their texts and how they were made by {method}");
         let list: Json = serde_json::from_slice(&std::fs::read(folder.path().join("edits.json")).unwrap()).unwrap();
         let text = list.as_object().unwrap().values().next().unwrap()["text"].clone();
         assert_eq!(text.is_string(), index != 1, "{method} says {text}");
+        // A run that goes on finds all done; another method's edits do not get in between.
+        let time = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().modified().unwrap();
+        let written = time("edits.json");
+        run("training.edit_set", json!({ "method": method, "folder": folder.path() }));
+        assert_eq!(time("edits.json"), written, "{method}: nothing is left to edit");
+        let other = json!({ "method": method, "folder": folder.path(), "guidance": 2.0 });
+        let failure = try_to_run("training.edit_set", other).unwrap_err();
+        assert_eq!(Path::new(&failure.place), folder.path().join("made.json"), "{failure}");
+        assert!(failure.remedy.contains("another folder"), "{failure}");
     }
 }
