@@ -46,6 +46,23 @@ fn where_no_models_are_named_it_says_that_the_built_in_ones_are_used() {
 }
 
 #[test]
+fn the_built_in_model_brings_the_graph_that_fits_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let edit = |graph: &[&str]| {
+        let mut command = mgie(folder.path());
+        command.env_remove("MGIE_MODELS").args(["edit", &photo(), "make it look like night", "-o", "out.png"]);
+        let output = command.args(graph).args(["--steps", "2"]).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let header = std::fs::read(folder.path().join("out.png")).unwrap();
+        let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().unwrap());
+        (number(16), number(20))
+    };
+    assert_eq!(edit(&[]), (128, 128), "its own graph brings the photo to the size that it was trained on");
+    let other = repository().join("graphs/small/edit.json").display().to_string();
+    assert_eq!(edit(&["--graph", &other]), (128, 128), "as a graph that is named");
+}
+
+#[test]
 fn a_saved_picture_carries_its_graph_and_opens_as_one() {
     let folder = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| mgie(folder.path()).args(args).output().unwrap();
