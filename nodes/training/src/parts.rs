@@ -137,11 +137,11 @@ pub fn studio(models: &Path, vae: &VaeConfig, device: &Device) -> Result<Studio,
 ///
 /// # Errors
 /// They are not.
-pub fn whole_latents(vae: &VaeConfig, side: usize) -> Result<(), Failure> {
+pub fn whole_latents(vae: &VaeConfig, parameter: &str, side: usize) -> Result<(), Failure> {
     let factor = vae.factor();
     if side == 0 || !side.is_multiple_of(factor) {
         let expected = format!("a multiple of {factor}, as many pixels as one of the VAE's latents is wide");
-        return Err(Failure::parameter("side", expected, side.to_string()).remedy("choose such a side"));
+        return Err(Failure::parameter(parameter, expected, side.to_string()).remedy("choose such a size"));
     }
     Ok(())
 }
@@ -158,7 +158,7 @@ pub fn latents(
     side: usize,
     work: &Path,
 ) -> Result<Latents, Failure> {
-    whole_latents(studio.encoder.config(), side)?;
+    whole_latents(studio.encoder.config(), "side", side)?;
     let folder = models.join(place::VAE);
     let name = model_files::fingerprint(&[&folder, dataset.folder()], &[side, dataset.len()])?;
     model_files::make_folder(work)?;

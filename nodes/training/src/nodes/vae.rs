@@ -11,7 +11,7 @@ use crate::trainer::train;
 use candle_core::DType;
 use mgie_diffusion::config::Config;
 use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
-use mgie_plugin_api::{Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
+use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs, Run, Value};
 use mgie_weights::{LiveTensors, WeightsError, pool};
 
 /// Pictures whose latents are measured after the training.
@@ -26,7 +26,16 @@ pub fn definition() -> NodeDefinition {
         "Trains the autoencoder between pictures and latents on sources and goals of a data set.",
     );
     let description = setup::with_parameters(description, Defaults { steps: 6000, batch: 8, part: 4, rate: 1e-3 });
-    let description = setup::with_side(description);
+    let crop = Domain::Integer { default: 0, hard: [0, 4096], soft: [0, 512] };
+    let description = setup::with_side(description)
+        .parameter(
+            "crop",
+            "Crop",
+            crop,
+            "Side of the squares that are cut from the pictures at random places to train on: quicker steps, and detail \
+             keeps its size; 0 for whole pictures.",
+        )
+        .unit("px");
     NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || vae(run)))
 }
 
@@ -35,9 +44,14 @@ fn vae(run: &Run) -> Result<Outputs, Failure> {
     let folder = models.join("instruct-pix2pix/vae");
     let config = VaeConfig::read(&Config::read(folder.join("config.json"))?)?;
     let side = run.count("side")?;
-    whole_latents(&config, side)?;
+    whole_latents(&config, "side", side)?;
+    let crop = match run.count("crop")? {
+        0 => side,
+        crop => crop.min(side),
+    };
+    whole_latents(&config, "crop", crop)?;
     let dataset = Dataset::open(&dataset)?;
-    let stage = VaeStage { config: config.clone(), dataset, side, seed: plan.seed, dtype };
+    let stage = VaeStage { config: config.clone(), dataset, side, crop, seed: plan.seed, dtype };
     let parameters = Parameters::new(&device, plan.seed, |_| true);
     if continues {
         model_files::load_vae(&parameters, &folder)?;

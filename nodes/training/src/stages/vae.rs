@@ -2,7 +2,7 @@
 //! difference, and a little of the divergence from a standard normal (Rombach et al., arXiv 2112.10752, without the
 //! adversarial and the perceptual term, which drawn scenes do not need).
 
-use super::{bytes, draw, pixels, sheet};
+use super::{SAMPLED, bytes, draw, pixels, sheet, uniform};
 use crate::dataset::Dataset;
 use crate::parameters::Parameters;
 use crate::trainer::{Loss, Stage};
@@ -23,6 +23,9 @@ pub struct VaeStage {
     pub dataset: Dataset,
     /// Side of the pictures in pixels.
     pub side: usize,
+    /// Side of the squares that are cut from them at random places, at most `side`: detail keeps its size, and a step is
+    /// quicker.
+    pub crop: usize,
     /// Decides the draws.
     pub seed: u64,
     /// What is computed in.
@@ -35,10 +38,15 @@ impl VaeStage {
         Ok(if example.is_multiple_of(2) { pair.source } else { pair.goal })
     }
 
-    fn pictures(&self, parameters: &Parameters, examples: &[usize]) -> std::result::Result<Tensor, Failure> {
-        let pictures =
-            examples.iter().map(|example| self.picture(*example)).collect::<std::result::Result<Vec<_>, _>>()?;
-        Ok(pixels(&pictures, parameters.device()).map_err(WeightsError::from)?)
+    /// The square of an example that is trained on in one place of the batch at `step`.
+    fn cropped(&self, example: usize, step: u64, place: usize) -> std::result::Result<Picture, Failure> {
+        let picture = self.picture(example)?;
+        if self.crop >= self.side {
+            return Ok(picture);
+        }
+        let at = |what| (uniform(self.seed, what, step, place) * (self.side - self.crop + 1) as f64) as usize;
+        let cropped = picture.cropped(at("left"), at("top"), self.crop, self.crop);
+        cropped.map_err(|error| Failure::fault(format!("a crop within the picture: {error}")))
     }
 }
 
@@ -55,7 +63,9 @@ impl Stage for VaeStage {
         first: usize,
         part: &[usize],
     ) -> std::result::Result<Loss, Failure> {
-        let pictures = self.pictures(parameters, part)?;
+        let pictures = part.iter().enumerate().map(|(index, example)| self.cropped(*example, step, first + index));
+        let pictures = pictures.collect::<std::result::Result<Vec<_>, _>>()?;
+        let pictures = pixels(&pictures, parameters.device()).map_err(WeightsError::from)?;
         let share = part.len() as f64 / batch.len() as f64;
         let loss = || -> Result<Loss> {
             let w = parameters.weights(self.dtype).pp("vae");
@@ -77,8 +87,9 @@ impl Stage for VaeStage {
     }
 
     fn sample(&self, parameters: &Parameters) -> std::result::Result<Option<Vec<u8>>, Failure> {
-        let examples: Vec<usize> = (0..8.min(self.examples())).collect();
-        let pictures = self.pictures(parameters, &examples)?;
+        let pictures = (0..SAMPLED.min(self.examples())).map(|example| self.picture(example));
+        let pictures = pictures.collect::<std::result::Result<Vec<_>, _>>()?;
+        let pictures = pixels(&pictures, parameters.device()).map_err(WeightsError::from)?;
         let decode = || -> Result<Tensor> {
             let w = parameters.weights(DType::F32).pp("vae");
             let latents = Encoder::new(&w, &self.config)?.mode(&pictures, &|| Ok(()))?;
