@@ -2,11 +2,17 @@
 //! The host contains no model and no tensor arithmetic; it knows node descriptions, values and wires.
 //!
 //! Reading order: [`document`] (the graph file), [`plugins`] (which node types there are), [`validate`] (whether a
-//! graph fits them), [`engine`] (running it), [`models`] (where the weights lie).
+//! graph fits them), [`engine`] (running it), [`models`] (where the weights lie); then [`editing`], [`running`] and
+//! [`sweeping`], which the `studio` is built on.
 
 pub mod document;
+pub mod editing;
 pub mod engine;
 pub mod models;
 pub mod plugins;
+pub mod running;
 pub mod spelling;
+#[cfg(feature = "studio")]
+pub mod studio;
+pub mod sweeping;
 pub mod validate;

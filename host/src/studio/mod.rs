@@ -1,0 +1,3 @@
+//! The studio: the node editor in a window.
+
+pub mod look;

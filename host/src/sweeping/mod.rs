@@ -1,0 +1,1 @@
+//! One or two parameters in several values each, side by side.
