@@ -19,7 +19,7 @@ use mgie_mllm::llava::Llava;
 use mgie_mllm::{LlavaTokenizer, expressive_instruction};
 use mgie_plugin_api::{Failure, Run};
 use mgie_weights::WeightsError;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// One of the methods.
@@ -73,6 +73,16 @@ impl Onlooker for Watching<'_> {
     fn cancelled(&self) -> bool {
         self.0.cancelled()
     }
+}
+
+/// The folders that a method's weights lie in.
+pub fn weights_of(models: &Path, method: Method, mgie: &str, lgie: &str) -> Vec<PathBuf> {
+    let places: &[&str] = match method {
+        Method::Mgie => &[place::VAE, place::LLAVA, place::CLIP, mgie],
+        Method::InstructPix2Pix => &[place::VAE, place::UNET, place::TEXT_ENCODER],
+        Method::Lgie => &[place::VAE, place::UNET, place::TEXT_ENCODER, lgie],
+    };
+    places.iter().map(|place| models.join(place)).collect()
 }
 
 impl Editor {

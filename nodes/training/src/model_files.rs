@@ -117,7 +117,7 @@ pub fn check<M>(
     }
 }
 
-/// A short name for the state of some folders (the names, sizes and times of the files directly in them) and some numbers.
+/// A short name for the state of some folders (the names, sizes and times of what is directly in them) and some numbers.
 ///
 /// # Errors
 /// A folder cannot be listed.
@@ -128,7 +128,8 @@ pub fn fingerprint(folders: &[&Path], numbers: &[usize]) -> Result<String, Failu
         let mut files: Vec<String> = listed
             .filter_map(|entry| {
                 let entry = entry.ok()?;
-                let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+                // A folder's time tells of files that were put into it.
+                let metadata = entry.metadata().ok()?;
                 let time = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_nanos();
                 Some(format!("{} {} {time}", entry.file_name().display(), metadata.len()))
             })

@@ -143,6 +143,7 @@ impl Setup {
         let plan = Plan {
             name,
             work: run.path("work")?,
+            into: String::new(),
             steps: run.count("steps")? as u64,
             batch,
             part: run.count("part")?.min(batch),

@@ -63,6 +63,8 @@ pub struct Plan {
     pub name: &'static str,
     /// Where the checkpoint, the curve and the samples go.
     pub work: PathBuf,
+    /// The folder within the models folder that is written to, where the node can be told another one; else empty.
+    pub into: String,
     /// Updates altogether.
     pub steps: u64,
     /// Examples an update.
@@ -87,7 +89,7 @@ impl Plan {
     fn fixed(&self) -> Value {
         let Settings { betas, eps, weight_decay, clip, ema } = self.optimizer;
         json!({
-            "stage": self.name, "batch": self.batch, "part": self.part, "seed": self.seed,
+            "stage": self.name, "into": self.into, "batch": self.batch, "part": self.part, "seed": self.seed,
             "betas": [betas.0, betas.1], "eps": eps, "weight_decay": weight_decay, "clip": clip, "ema": ema,
         })
     }

@@ -1,8 +1,8 @@
 //! `training.edit_set`: a method's edits of a whole data set, for the table.
 
 use crate::dataset::Dataset;
-use crate::edit_set::{Answering, Edited, Editor, Method};
-use crate::model_files::make_folder;
+use crate::edit_set::{Answering, Edited, Editor, Method, weights_of};
+use crate::model_files::{fingerprint, make_folder};
 use crate::parts::place;
 use crate::sampling::Sampling;
 use crate::setup::with_side;
@@ -13,7 +13,7 @@ use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs,
 use mgie_weights::{device, pool};
 use rayon::prelude::*;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is noted of how the edits of a folder are made.
 const MADE: &str = "made.json";
@@ -98,13 +98,15 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
     );
     let name = run.string("method")?;
     let method = Method::ALL.into_iter().find(|(known, _)| *known == name).map_or(Method::Mgie, |(_, method)| method);
-    let editor =
-        Editor::load(&run.path("models")?, method, run.string("mgie")?, run.string("lgie")?, &device, answering)?;
+    let (models, mgie, lgie) = (run.path("models")?, run.string("mgie")?, run.string("lgie")?);
+    let editor = Editor::load(&models, method, mgie, lgie, &device, answering)?;
+    let weights = weights_of(&models, method, mgie, lgie);
+    let weights = fingerprint(&weights.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &[])?;
     make_folder(&folder)?;
     check_made(
         &folder.join(MADE),
         &json!({
-            "method": name, "mgie": run.string("mgie")?, "lgie": run.string("lgie")?, "side": side, "seed": seed,
+            "method": name, "mgie": mgie, "lgie": lgie, "weights": weights, "side": side, "seed": seed,
             "steps": sampling.steps, "guidance": sampling.guidance, "sampler": sampling.sampler,
             "image_guidance": sampling.image_guidance, "no_repeat_ngram": answering.no_repeat_ngram,
         }),

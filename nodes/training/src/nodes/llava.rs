@@ -44,8 +44,9 @@ pub fn definition() -> NodeDefinition {
 
 fn llava(run: &Run) -> Result<Outputs, Failure> {
     let sees = run.boolean("sees")?;
-    let Setup { models, dataset, plan, device, dtype, continues } =
+    let Setup { models, dataset, mut plan, device, dtype, continues } =
         Setup::read(run, if sees { "llava" } else { "lgie" })?;
+    plan.into = run.string("model")?.to_owned();
     let folder = models.join(run.string("model")?);
     begin_folder(&folder, &models.join(place::LLAVA))?;
     let config = LlavaConfig::read(&folder)?;

@@ -60,7 +60,8 @@ pub fn definition() -> NodeDefinition {
 fn mgie(run: &Run) -> Result<Outputs, Failure> {
     let instruction = run.float("instruction")?;
     let name = if instruction > 0.0 { "mgie" } else { "mgie-without-instruction" };
-    let Setup { models, dataset, plan, device, dtype, continues } = Setup::read(run, name)?;
+    let Setup { models, dataset, mut plan, device, dtype, continues } = Setup::read(run, name)?;
+    plan.into = run.string("into")?.to_owned();
     let folder = models.join(place::LLAVA);
     let config = LlavaConfig::read(&folder)?;
     let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);

@@ -116,6 +116,7 @@ pub fn train_toy(
     let mut plan = Plan {
         name: "toy",
         work: work.to_owned(),
+        into: String::new(),
         steps,
         batch: toy.batch,
         part: 2,
