@@ -1,5 +1,5 @@
-//! Image nodes: load, save, resize, centre crop, constant and merge; and the resampling that they share with the
-//! models' image processors.
+//! Image nodes: load, save, resize, centre crop, constant, merge and contact sheet; and the resampling that they share
+//! with the models' image processors.
 //!
 //! Reading order: [`picture`] (a picture in memory), [`resample`] (Pillow's numbers) and [`fit`], [`decode`] and
 //! [`encode`] (files), [`lettering`] (drawing), then one module a node.
@@ -21,6 +21,7 @@ pub mod resample;
 mod resample_taps;
 mod resize;
 mod save;
+mod sheet;
 pub mod transfer;
 
 use mgie_plugin_api::Plugin;
@@ -34,4 +35,5 @@ pub fn plugin() -> Plugin {
         .node(center_crop::definition())
         .node(constant::definition())
         .node(merge::definition())
+        .node(sheet::definition())
 }

@@ -5,3 +5,4 @@ mod bad_files;
 mod files_round_trip;
 mod pictures;
 mod running;
+mod sheets;

@@ -148,8 +148,8 @@ fn strict_refuses_sizes_that_differ_and_a_mask_with_nan_is_named() {
 fn the_plugin_says_what_it_holds() {
     let manifest = mgie_image::plugin().manifest();
     let ids: Vec<_> = manifest.nodes.iter().map(|node| node.id.as_str()).collect();
-    let expected = ["image.load", "image.save", "image.resize", "image.center_crop", "image.constant", "image.merge"];
-    assert_eq!(ids, expected);
+    let expected = ["load", "save", "resize", "center_crop", "constant", "merge", "sheet"];
+    assert_eq!(ids, expected.map(|name| format!("image.{name}")));
     let with_effects: Vec<_> = manifest.nodes.iter().filter(|node| node.side_effect).map(|node| &node.id).collect();
     assert_eq!(with_effects, ["image.save"]);
 }
