@@ -3,11 +3,11 @@
 use super::job::{self, Job};
 use super::request::{Destination, Edit, Save};
 use super::screen::{Lines, Screen};
-use super::settings::path as absolute;
 use super::stop::Stop;
 use mgie_host::document::{Document, Opened};
 use mgie_host::engine::{CancelToken, Targets};
 use mgie_host::models::Models;
+use mgie_host::parameter_text::path as absolute;
 use mgie_host::plugins::Catalogue;
 use mgie_plugin_api::Domain;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub const BUILT_IN: &str = include_str!("../../../graphs/mgie.json");
 pub fn open(graph: Option<&Path>) -> Result<(Document, Option<PathBuf>), Stop> {
     Ok(match graph {
         Some(path) => {
-            let Opened { document, folder } = Document::open(path)?;
+            let Opened { document, folder, .. } = Document::open(path)?;
             (document, Some(folder))
         }
         None => (Document::parse(BUILT_IN)?, None),

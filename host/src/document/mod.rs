@@ -6,6 +6,7 @@
 mod error;
 mod json;
 mod migrate;
+mod off;
 mod open;
 mod png_text;
 mod save;
@@ -13,6 +14,7 @@ mod schema;
 mod shape;
 
 pub use error::{DocumentError, DocumentProblem};
+pub use off::Off;
 pub use open::{MAX_FILE_BYTES, Opened};
 pub use png_text::KEYWORD as PNG_KEYWORD;
 pub use schema::json_schema;
@@ -43,6 +45,8 @@ pub struct Node {
     pub params: Map<String, Value>,
     /// Wires by the input socket that they end in.
     pub inputs: IndexMap<String, Wire>,
+    /// Whether it is switched off, and how.
+    pub off: Option<Off>,
     /// Every key of the node in the file's order; what this struct has a field for stands here as null.
     layout: Map<String, Value>,
 }
@@ -97,6 +101,11 @@ impl Document {
     #[must_use]
     pub fn field(&self, key: &str) -> Option<&Value> {
         (!save::DOCUMENT_KEYS.contains(&key)).then(|| self.layout.get(key)).flatten()
+    }
+
+    /// As [`Document::field`], to change it in place.
+    pub fn field_mut(&mut self, key: &str) -> Option<&mut Value> {
+        if save::DOCUMENT_KEYS.contains(&key) { None } else { self.layout.get_mut(key) }
     }
 
     /// Sets a top-level field that this program gives no meaning; the keys `mgie` and `nodes` are refused.

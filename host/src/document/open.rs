@@ -18,6 +18,8 @@ pub struct Opened {
     pub document: Document,
     /// The folder that its relative paths are relative to.
     pub folder: PathBuf,
+    /// Whether it lay in a picture, which is not the file to save it in.
+    pub in_picture: bool,
 }
 
 impl Document {
@@ -34,13 +36,13 @@ impl Document {
     /// # Errors
     /// A [`DocumentError`] that names the file.
     pub fn open(path: &Path) -> Result<Opened, DocumentError> {
-        let document = read(path).map_err(|problem| DocumentError::in_file(path, problem))?;
+        let (document, in_picture) = read(path).map_err(|problem| DocumentError::in_file(path, problem))?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let folder = std::path::absolute(&folder).unwrap_or_else(|_| {
             // The empty path has no absolute form; it means the current folder.
             std::env::current_dir().unwrap_or(folder)
         });
-        Ok(Opened { document, folder })
+        Ok(Opened { document, folder, in_picture })
     }
 }
 
@@ -50,7 +52,7 @@ fn parse(text: &str) -> Result<Document, DocumentProblem> {
     shape::document(json::parse(text)?)
 }
 
-fn read(path: &Path) -> Result<Document, DocumentProblem> {
+fn read(path: &Path) -> Result<(Document, bool), DocumentProblem> {
     let mut file = File::open(path).map_err(DocumentProblem::Read)?;
     let metadata = file.metadata().map_err(DocumentProblem::Read)?;
     if metadata.is_dir() {
@@ -61,7 +63,7 @@ fn read(path: &Path) -> Result<Document, DocumentProblem> {
     if start == png_text::SIGNATURE {
         limit(metadata.len(), MAX_PNG_BYTES)?;
         let text = png_text::graph(path)?.ok_or(DocumentProblem::NoGraphInPng)?;
-        return parse(&text);
+        return Ok((parse(&text)?, true));
     }
     limit(metadata.len(), MAX_FILE_BYTES)?;
     let mut bytes = start;
@@ -70,7 +72,7 @@ fn read(path: &Path) -> Result<Document, DocumentProblem> {
     let text = std::str::from_utf8(&bytes).map_err(|error| DocumentProblem::NotUtf8 {
         line: 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count(),
     })?;
-    parse(text)
+    Ok((parse(text)?, false))
 }
 
 fn limit(bytes: u64, limit: u64) -> Result<(), DocumentProblem> {

@@ -12,7 +12,7 @@ const LINE: usize = 120;
 /// Top-level keys that [`Document`] has a field for.
 pub(super) const DOCUMENT_KEYS: [&str; 2] = ["mgie", "nodes"];
 /// Keys of a node that [`Node`] has a field for.
-pub(super) const NODE_KEYS: [&str; 3] = ["type", "params", "inputs"];
+pub(super) const NODE_KEYS: [&str; 4] = ["type", "off", "params", "inputs"];
 
 impl Document {
     /// The graph as the text of its file, which ends in a line feed.
@@ -43,14 +43,19 @@ impl Node {
     fn to_map(&self) -> Map<String, Value> {
         let inputs =
             self.inputs.iter().map(|(input, Wire(wire))| (input.clone(), Value::from(wire.as_str()))).collect();
-        ordered(
+        let mut map = ordered(
             &self.layout,
             [
                 ("type", self.node_type.as_str().into(), true),
+                ("off", self.off.map_or(Value::Null, |off| off.word().into()), self.off.is_some()),
                 ("params", Value::Object(self.params.clone()), !self.params.is_empty()),
                 ("inputs", Value::Object(inputs), !self.inputs.is_empty()),
             ],
-        )
+        );
+        if self.off.is_none() {
+            map.shift_remove("off");
+        }
+        map
     }
 }
 

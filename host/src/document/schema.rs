@@ -1,5 +1,6 @@
 //! The graph file's JSON Schema, for editors that check and complete as one types.
 
+use super::Off;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +36,11 @@ struct NodeEntry {
     #[serde(rename = "type")]
     #[schemars(length(min = 1))]
     node_type: String,
+    /// Switches the node off: `mute` (it does not run; its wires count as not connected) or `bypass` (it does not run;
+    /// each of its outputs is the value of its first connected input that has the output's kind).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Off")]
+    off: Option<Off>,
     /// Parameters by name; those left out have their default. Relative paths are relative to the graph file.
     #[serde(default)]
     params: serde_json::Map<String, serde_json::Value>,

@@ -2,7 +2,7 @@
 //! once; what the keys say is not looked at here.
 
 use super::save::{DOCUMENT_KEYS, NODE_KEYS};
-use super::{Document, DocumentProblem, Node, Wire, migrate};
+use super::{Document, DocumentProblem, Node, Off, Wire, migrate};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -58,6 +58,16 @@ fn node(name: &str, value: Value, wrong: &mut Vec<String>) -> Node {
             wrong.push(format!("node `{name}`: `type` is the id of a node type; found {}", describe(&other)));
         }
         None => wrong.push(format!("node `{name}`: `type` is missing; `mgie nodes` lists the node types")),
+    }
+    match map.get("off") {
+        None => {}
+        Some(value) => match value.as_str().and_then(Off::from_word) {
+            Some(off) => node.off = Some(off),
+            None => wrong.push(format!(
+                "node `{name}`: `off` is \"mute\" or \"bypass\", or left out; found {}",
+                describe(value)
+            )),
+        },
     }
     match map.get_mut("params").map(Value::take) {
         None => {}

@@ -22,26 +22,45 @@ impl Carried {
     pub(super) fn text_for(&self, catalogue: &Catalogue, written_to: &Path) -> String {
         let destination = self.destination.as_deref().unwrap_or(written_to);
         let mut document = self.document.clone();
-        for node in document.nodes.values_mut() {
-            let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };
-            for parameter in &node_type.description.parameters {
-                if !matches!(parameter.domain, Domain::File { .. } | Domain::SaveFile { .. } | Domain::Folder { .. }) {
-                    continue;
-                }
-                if let Some(serde_json::Value::String(path)) = node.params.get_mut(&parameter.id)
-                    && !path.is_empty()
-                {
-                    *path = relative(&self.folder.join(&*path), destination);
-                }
-            }
+        for path in paths_mut(&mut document, catalogue) {
+            *path = relative(&self.folder.join(&*path), destination);
         }
         document.to_text()
     }
 }
 
+/// Writes the relative paths of a graph anew, so that they name the same files when the graph's file moves from one
+/// folder to another.
+pub(crate) fn move_paths(document: &mut Document, catalogue: &Catalogue, from: &Path, to: &Path) {
+    for path in paths_mut(document, catalogue).into_iter().filter(|path| Path::new(path.as_str()).is_relative()) {
+        *path = relative(&from.join(&*path), to);
+    }
+}
+
+/// Every path that is given in a graph and is relative to the graph's folder, as far as the node types are known.
+fn paths_mut<'d>(document: &'d mut Document, catalogue: &Catalogue) -> Vec<&'d mut String> {
+    let mut paths = Vec::new();
+    for node in document.nodes.values_mut() {
+        let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };
+        for (id, value) in &mut node.params {
+            let known = node_type.description.parameters.iter().find(|parameter| parameter.id == *id);
+            let Some(Domain::File { .. } | Domain::SaveFile { .. } | Domain::Folder { .. }) = known.map(|p| &p.domain)
+            else {
+                continue;
+            };
+            if let serde_json::Value::String(path) = value
+                && !path.is_empty()
+            {
+                paths.push(path);
+            }
+        }
+    }
+    paths
+}
+
 /// `path` as seen from the folder `from`; as it is where they have nothing but the root in common. Separators are `/`
 /// where the path is relative.
-fn relative(path: &Path, from: &Path) -> String {
+pub(crate) fn relative(path: &Path, from: &Path) -> String {
     let (path, from) = (plain(path), plain(from));
     let same = path.components().zip(from.components()).take_while(|(a, b)| a == b).map(|(a, _)| a);
     let names = same.clone().filter(|component| matches!(component, Component::Normal(_))).count();

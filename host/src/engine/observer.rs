@@ -10,6 +10,9 @@ pub trait Observer {
     /// Something happened to a node.
     fn observe(&self, node: &str, event: &Event);
 
+    /// A node ran, or its kept outputs are used: the values that flow from it.
+    fn flowed(&self, _node: &str, _outputs: &[(String, Value)]) {}
+
     /// Whether previews are looked at; nodes make none for nobody.
     fn wants_previews(&self) -> bool {
         false

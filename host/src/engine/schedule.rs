@@ -162,7 +162,12 @@ impl<'r> Schedule<'r> {
                 State::Cached => Event::Cached,
                 _ => continue,
             };
-            task.nodes.iter().for_each(|name| self.observer.observe(name, &event));
+            for name in &task.nodes {
+                self.observer.observe(name, &event);
+                if let Some(outputs) = self.values.get(&at) {
+                    self.observer.flowed(name, outputs);
+                }
+            }
         }
         let (tell, told) = sync_channel(WAITING_MESSAGES);
         loop {
@@ -328,6 +333,9 @@ impl<'r> Schedule<'r> {
                 self.observer.observe(task.name(), &Event::Finished(report.clone()));
                 for twin in task.nodes.iter().skip(1) {
                     self.observer.observe(twin, &Event::Cached);
+                }
+                if let Some(outputs) = self.values.get(&at) {
+                    task.nodes.iter().for_each(|name| self.observer.flowed(name, outputs));
                 }
             }
             Err(failure) if failure.is_cancelled() && self.cancel.is_cancelled() => {

@@ -26,9 +26,9 @@ pub fn validate(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut types: HashMap<&str, Arc<NodeType>> = HashMap::new();
     for (name, node) in &document.nodes {
-        check_name(name, &mut problems);
+        problems.extend(name_problem(name));
         problems.extend(node.misspelt_fields().map(|(field, meant)| {
-            Problem::warning(name, Place::Field(field.to_owned()), "`type`, `params` or `inputs`")
+            Problem::warning(name, Place::Field(field.to_owned()), "`type`, `off`, `params` or `inputs`")
                 .found("a field without meaning, which is kept")
                 .remedy(format!("did you mean `{meant}`?"))
         }));
@@ -50,21 +50,23 @@ pub fn validate(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
     problems
 }
 
-fn check_name(name: &str, problems: &mut Vec<Problem>) {
+/// What is wrong with a node's name.
+pub(crate) fn name_problem(name: &str) -> Option<Problem> {
     let allowed = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
     if name.is_empty() {
-        problems.push(Problem::error(name, Place::Name, "a name").found("nothing").remedy("give the node a name"));
-    } else if name.chars().count() > MAX_NAME {
-        let expected = format!("a name of at most {MAX_NAME} characters");
-        problems.push(Problem::error(name, Place::Name, expected).found(name.chars().count().to_string()));
-    } else if let Some(bad) = name.chars().find(|letter| !allowed(*letter)) {
-        let fixed: String = name.chars().map(|letter| if allowed(letter) { letter } else { '_' }).collect();
-        problems.push(
-            Problem::error(name, Place::Name, "letters, digits, `_` and `-`")
-                .found(format!("{bad:?}"))
-                .remedy(format!("call it `{fixed}`")),
-        );
+        return Some(Problem::error(name, Place::Name, "a name").found("nothing").remedy("give the node a name"));
     }
+    if name.chars().count() > MAX_NAME {
+        let expected = format!("a name of at most {MAX_NAME} characters");
+        return Some(Problem::error(name, Place::Name, expected).found(name.chars().count().to_string()));
+    }
+    let bad = name.chars().find(|letter| !allowed(*letter))?;
+    let fixed: String = name.chars().map(|letter| if allowed(letter) { letter } else { '_' }).collect();
+    Some(
+        Problem::error(name, Place::Name, "letters, digits, `_` and `-`")
+            .found(format!("{bad:?}"))
+            .remedy(format!("call it `{fixed}`")),
+    )
 }
 
 fn unknown_type(node: &str, wanted: &str, catalogue: &Catalogue) -> Problem {

@@ -1,0 +1,113 @@
+//! What a node's result hangs on, as far as the document says: its type, parameters and whether it is off, and the same
+//! of every node before it; not the nodes' names, and not the contents of files.
+
+use crate::document::{Document, Node};
+use crate::plugins::Catalogue;
+use crate::validate::{self, canonical};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// The content of every node by name. Nodes on a cycle have one of their own.
+pub(super) fn contents(document: &Document, catalogue: &Catalogue) -> HashMap<String, blake3::Hash> {
+    let mut contents: HashMap<String, blake3::Hash> = HashMap::with_capacity(document.nodes.len());
+    let ordered = validate::order(document);
+    // What is on a cycle cannot run; what it holds itself is enough.
+    for name in ordered.into_iter().chain(document.nodes.keys().map(String::as_str)) {
+        if let Some(node) = document.nodes.get(name)
+            && !contents.contains_key(name)
+        {
+            let content = of(node, catalogue, &contents);
+            contents.insert(name.to_owned(), content);
+        }
+    }
+    contents
+}
+
+fn of(node: &Node, catalogue: &Catalogue, before: &HashMap<String, blake3::Hash>) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |field: &[u8]| {
+        // The length goes in first, so that no two lists of fields look the same.
+        hasher.update(&(field.len() as u64).to_le_bytes());
+        hasher.update(field);
+    };
+    add(node.node_type.as_bytes());
+    add(node.off.map_or("", |off| off.word()).as_bytes());
+    // The order in which a file gives parameters or wires makes no difference, nor whether it gives a default.
+    let mut params: BTreeMap<&str, Value> =
+        node.params.iter().map(|(id, value)| (id.as_str(), value.clone())).collect();
+    let node_type = catalogue.node_type(&node.node_type);
+    for parameter in node_type.iter().flat_map(|known| &known.description.parameters) {
+        let value = params.remove(parameter.id.as_str()).unwrap_or_else(|| parameter.domain.default_json());
+        params.insert(&parameter.id, canonical(&parameter.domain, &value).unwrap_or(value));
+    }
+    for (id, value) in &params {
+        add(b"parameter");
+        add(id.as_bytes());
+        add(value.to_string().as_bytes());
+    }
+    let mut inputs: Vec<_> = node.inputs.iter().collect();
+    inputs.sort_by_key(|(socket, _)| socket.as_str());
+    for (socket, wire) in inputs {
+        add(b"input");
+        add(socket.as_bytes());
+        match wire.source().and_then(|(source, output)| Some((before.get(source)?, output))) {
+            Some((content, output)) => {
+                add(content.as_bytes());
+                add(output.as_bytes());
+            }
+            None => add(wire.as_str().as_bytes()),
+        }
+    }
+    hasher.finalize()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of_text(nodes: serde_json::Value) -> HashMap<String, blake3::Hash> {
+        contents(&Document::parse(&json!({ "mgie": 1, "nodes": nodes }).to_string()).unwrap(), &Catalogue::default())
+    }
+
+    #[test]
+    fn a_change_reaches_what_hangs_on_it_and_nothing_else() {
+        let graph = |value: i32, off: &str| {
+            let mut nodes = json!({
+                "end": { "type": "t", "inputs": { "a": "one.x", "b": "two.x" } },
+                "one": { "type": "t", "params": { "p": value, "q": 1 } },
+                "two": { "type": "t", "params": { "p": 7 } },
+            });
+            if !off.is_empty() {
+                nodes["two"]["off"] = off.into();
+            }
+            of_text(nodes)
+        };
+        let changed = |a: &HashMap<String, blake3::Hash>, b: &HashMap<String, blake3::Hash>| {
+            let mut names: Vec<String> = a.keys().filter(|name| a[*name] != b[*name]).cloned().collect();
+            names.sort();
+            names
+        };
+        assert_eq!(changed(&graph(1, ""), &graph(2, "")), ["end", "one"]);
+        assert_eq!(changed(&graph(1, ""), &graph(1, "mute")), ["end", "two"]);
+        assert_eq!(changed(&graph(1, "bypass"), &graph(1, "mute")), ["end", "two"]);
+        assert_eq!(changed(&graph(1, ""), &graph(1, "")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_and_the_order_in_the_file_make_no_difference() {
+        let one = of_text(json!({ "a": { "type": "t", "params": { "p": 1, "q": 2 } },
+            "b": { "type": "t", "inputs": { "x": "a.o", "y": "a.o" } } }));
+        let two = of_text(json!({ "b": { "type": "t", "inputs": { "y": "z.o", "x": "z.o" } },
+            "z": { "type": "t", "params": { "q": 2, "p": 1 } } }));
+        assert_eq!((one["a"], one["b"]), (two["z"], two["b"]));
+    }
+
+    #[test]
+    fn a_cycle_has_contents_too() {
+        let cycle = of_text(json!({ "a": { "type": "t", "inputs": { "x": "b.o" } },
+            "b": { "type": "t", "inputs": { "x": "a.o" } }, "c": { "type": "t", "inputs": { "x": "nobody.o" } } }));
+        assert_eq!(cycle.len(), 3);
+    }
+}

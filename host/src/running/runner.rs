@@ -1,0 +1,406 @@
+//! Runs a graph on a thread of its own and keeps what a window shows of it.
+
+use super::content::contents;
+use super::inbox::{End, Inbox, News, Step};
+use super::log::{self, LogLine};
+use super::state::{Ending, NodeState, Status};
+use super::waking::Waker;
+use crate::document::Document;
+use crate::engine::{CancelToken, Engine, Outcome, RunOptions, RunReport, Targets, resident_bytes};
+use crate::validate::Problem;
+use mgie_plugin_api::{Level, Value};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a new run waits for the one that it replaces to stop. A plugin that does not listen keeps nobody waiting
+/// for longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs one graph after another in the background. No method waits for anything.
+pub struct Runner {
+    engine: Arc<Engine>,
+    waker: Waker,
+    run: Option<Run>,
+    /// What is known of each node, by name.
+    nodes: HashMap<String, Seen>,
+    log: VecDeque<LogLine>,
+    report: Option<RunReport>,
+    problems: Vec<Problem>,
+    ending: Option<Ending>,
+    /// The last run that may still be on its thread.
+    last: Option<Arc<Ended>>,
+}
+
+/// The run that goes on.
+struct Run {
+    cancel: CancelToken,
+    inbox: Arc<Inbox>,
+    /// The content of each node in the document that is run.
+    contents: HashMap<String, blake3::Hash>,
+    /// Outputs of bypassed nodes, and the outputs that stand in for them.
+    stand_ins: HashMap<(String, String), (String, String)>,
+    /// Nodes that the run needs, and those of them that are through.
+    needed: HashSet<String>,
+    through: HashSet<String>,
+}
+
+/// What is known of a node.
+#[derive(Default)]
+struct Seen {
+    state: NodeState,
+    /// What the document said of the node when it came to that state; none where that does not count.
+    content: Option<blake3::Hash>,
+    stale: bool,
+    values: Vec<(String, Value)>,
+    preview: Option<Value>,
+}
+
+impl Seen {
+    fn set(&mut self, state: NodeState, content: Option<blake3::Hash>) {
+        self.state = state;
+        self.content = content;
+        self.stale = false;
+    }
+}
+
+/// Whether a run's thread is through.
+#[derive(Default)]
+struct Ended {
+    over: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Ended {
+    fn tell(&self) {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until it is, or patience ends; whether it is.
+    fn wait(&self) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(over, PATIENCE, |over| !*over);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Runner {
+    /// A runner that calls `wake` on a thread of its own, at most about thirty times a second, when there is something
+    /// for [`Runner::poll`] to take in.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            engine,
+            waker: Waker::new(wake),
+            run: None,
+            nodes: HashMap::new(),
+            log: VecDeque::new(),
+            report: None,
+            problems: Vec::new(),
+            ending: None,
+            last: None,
+        }
+    }
+
+    /// The engine that it runs graphs with.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Starts a run. One that goes on is cancelled, and the new one begins as soon as that has stopped (or does not, for
+    /// ten seconds). The run has a token of its own: that in `options` stops it too.
+    pub fn start(&mut self, document: Document, targets: Targets, mut options: RunOptions) {
+        self.poll();
+        self.cancel();
+        self.abandon();
+        let cancel = options.cancel.below();
+        options.cancel = cancel.clone();
+        let inbox = Arc::new(Inbox::new(self.waker.bell()));
+        self.report = None;
+        self.problems.clear();
+        self.ending = None;
+        self.run = Some(Run {
+            cancel,
+            inbox: Arc::clone(&inbox),
+            contents: contents(&document, self.engine.catalogue()),
+            stand_ins: HashMap::new(),
+            needed: HashSet::new(),
+            through: HashSet::new(),
+        });
+        let ended: Arc<Ended> = Arc::default();
+        let before = self.last.replace(Arc::clone(&ended));
+        let (engine, told) = (Arc::clone(&self.engine), Arc::clone(&inbox));
+        let work = move || {
+            if let Some(before) = before
+                && !before.wait()
+            {
+                let line = "the run before this one does not stop; this one begins beside it";
+                told.log(LogLine::now(None, Level::Warn, line));
+            }
+            let ran = catch_unwind(AssertUnwindSafe(|| engine.run(&document, &targets, &options, told.as_ref())));
+            let end = match ran {
+                Ok(Ok(results)) => End::Done(results.report),
+                Ok(Err(error)) => End::from(error),
+                Err(_) => {
+                    told.log(LogLine::now(None, Level::Error, "the host panicked; report it to the makers of mgie"));
+                    End::Failed(RunReport::default())
+                }
+            };
+            ended.tell();
+            told.tell(|news| news.end = Some(end));
+        };
+        if let Err(error) = std::thread::Builder::new().name("run".to_owned()).spawn(work) {
+            self.last = None;
+            inbox.log(LogLine::now(None, Level::Error, format!("no thread for the run ({error})")));
+            inbox.tell(|news| news.end = Some(End::Failed(RunReport::default())));
+        }
+    }
+
+    /// Asks the run to stop; [`Runner::is_running`] until it has.
+    pub fn cancel(&mut self) {
+        if let Some(run) = &self.run {
+            run.cancel.cancel();
+        }
+    }
+
+    /// Whether a run goes on.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// Takes in what happened; whether something did.
+    pub fn poll(&mut self) -> bool {
+        let Some(mut run) = self.run.take() else { return false };
+        let news = run.inbox.take();
+        let changed = !news.is_empty();
+        if !self.take_in(&mut run, news) {
+            self.run = Some(run);
+        }
+        changed
+    }
+
+    /// What a node is doing, or did last.
+    #[must_use]
+    pub fn state(&self, node: &str) -> &NodeState {
+        match self.nodes.get(node) {
+            Some(seen) if seen.stale => &NodeState::Stale,
+            Some(seen) => &seen.state,
+            None => &NodeState::Idle,
+        }
+    }
+
+    /// The value that flowed last from an output.
+    #[must_use]
+    pub fn value(&self, node: &str, output: &str) -> Option<&Value> {
+        let values = &self.nodes.get(node)?.values;
+        values.iter().find(|(name, _)| name == output).map(|(_, value)| value)
+    }
+
+    /// What a node shows while it runs; none once its outputs are there.
+    #[must_use]
+    pub fn preview(&self, node: &str) -> Option<&Value> {
+        self.nodes.get(node)?.preview.as_ref()
+    }
+
+    /// The last lines that runs and nodes told, oldest first.
+    #[must_use]
+    pub fn log(&self) -> &VecDeque<LogLine> {
+        &self.log
+    }
+
+    /// Empties the log.
+    pub fn clear_log(&mut self) {
+        self.log.clear();
+    }
+
+    /// What the last run did, once it has ended.
+    #[must_use]
+    pub fn report(&self) -> Option<&RunReport> {
+        self.report.as_ref()
+    }
+
+    /// What kept the last run from beginning; warnings among it.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// How the last run ended; none while one goes on, and before the first.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// What the status bar tells.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            cached_bytes: self.engine.cached_bytes(),
+            resident_bytes: resident_bytes(),
+            progress: self.run.as_ref().map(|run| (run.through.len(), run.needed.len())),
+        }
+    }
+
+    /// Says that the document has changed: nodes whose result no longer is that of the document become
+    /// [`NodeState::Stale`], and are themselves again where the change is taken back. What is known of a node follows
+    /// it to another name; of nodes that are gone, it is kept in case they come back.
+    pub fn edited(&mut self, document: &Document) {
+        let contents = contents(document, self.engine.catalogue());
+        self.follow_renames(document, &contents);
+        for (name, seen) in &mut self.nodes {
+            seen.stale = !seen.state.is_busy()
+                && seen.content.is_some_and(|content| contents.get(name).is_some_and(|now| *now != content));
+        }
+    }
+
+    /// Forgets everything that is known of nodes, as for another document. A run that goes on is cancelled.
+    pub fn forget(&mut self) {
+        self.cancel();
+        self.run = None;
+        self.nodes.clear();
+        self.report = None;
+        self.problems.clear();
+        self.ending = None;
+    }
+
+    fn follow_renames(&mut self, document: &Document, contents: &HashMap<String, blake3::Hash>) {
+        let unknown = document.nodes.keys().filter(|name| !self.nodes.contains_key(*name));
+        let mut came: HashMap<blake3::Hash, &String> = HashMap::new();
+        came.extend(unknown.filter_map(|name| Some((*contents.get(name)?, name))));
+        if came.is_empty() {
+            return;
+        }
+        let gone: Vec<String> = self.nodes.keys().filter(|name| !document.nodes.contains_key(*name)).cloned().collect();
+        for old in gone {
+            let new = self.nodes.get(&old).and_then(|seen| came.remove(&seen.content?)).cloned();
+            if let Some(new) = new
+                && let Some(seen) = self.nodes.remove(&old)
+            {
+                self.nodes.insert(new, seen);
+            }
+        }
+    }
+
+    /// Leaves a run to itself that is being replaced: its nodes are no longer busy.
+    fn abandon(&mut self) {
+        if let Some(mut run) = self.run.take() {
+            let news = run.inbox.take();
+            self.take_in(&mut run, news);
+            self.stop_busy();
+        }
+    }
+
+    /// Whether that was the end of the run.
+    fn take_in(&mut self, run: &mut Run, news: News) -> bool {
+        log::add(&mut self.log, news.log);
+        for (node, preview) in news.previews {
+            self.nodes.entry(node).or_default().preview = Some(preview);
+        }
+        for (node, step) in news.states {
+            self.step(run, node, step);
+        }
+        for (node, values) in news.values {
+            let seen = self.nodes.entry(node).or_default();
+            seen.values = values;
+            seen.preview = None;
+        }
+        match news.end {
+            Some(end) => self.end(run, end),
+            None => return false,
+        }
+        true
+    }
+
+    fn step(&mut self, run: &mut Run, node: String, step: Step) {
+        run.needed.insert(node.clone());
+        let content = run.contents.get(&node).copied();
+        let seen = self.nodes.entry(node.clone()).or_default();
+        let state = match step {
+            Step::Queued => NodeState::Waiting,
+            Step::Running { done, total, label } => NodeState::Running { done, total, label },
+            Step::Cached => NodeState::Cached,
+            Step::Done { seconds } => NodeState::Done { seconds },
+            Step::Failed { message, remedy } => {
+                seen.values.clear();
+                NodeState::Failed { message, remedy }
+            }
+        };
+        if !state.is_busy() {
+            run.through.insert(node);
+            if !matches!(state, NodeState::Failed { .. }) {
+                seen.preview = None;
+            }
+        }
+        seen.set(state, content);
+    }
+
+    fn end(&mut self, run: &mut Run, end: End) {
+        let (ending, report) = match end {
+            End::Done(report) => (Ending::Done, report),
+            End::Failed(report) => (Ending::Failed, report),
+            End::Cancelled(report) => (Ending::Cancelled, report),
+            End::Wrong(problems) => {
+                self.wrong(run, problems);
+                (Ending::Wrong, RunReport::default())
+            }
+        };
+        self.stop_busy();
+        for ((node, output), (source, of_source)) in &run.stand_ins {
+            let value = self.value(source, of_source).cloned();
+            let seen = self.nodes.entry(node.clone()).or_default();
+            seen.values.retain(|(name, _)| name != output);
+            seen.values.extend(value.map(|value| (output.clone(), value)));
+        }
+        let (level, line) = match ending {
+            Ending::Done => {
+                let (ran, cached) = (report.with(Outcome::Ran).len(), report.with(Outcome::Cached).len());
+                (Level::Info, format!("done in {:.1} s: {ran} ran, {cached} were kept", report.seconds))
+            }
+            Ending::Failed => (Level::Error, "the run failed".to_owned()),
+            Ending::Cancelled => (Level::Info, "cancelled".to_owned()),
+            Ending::Wrong => (Level::Error, "the graph cannot run".to_owned()),
+        };
+        log::add(&mut self.log, report.warnings.iter().map(|line| LogLine::now(None, Level::Warn, line.as_str())));
+        log::add(&mut self.log, [LogLine::now(None, level, line)]);
+        self.ending = Some(ending);
+        self.report = (ending != Ending::Wrong).then_some(report);
+    }
+
+    /// Marks the nodes that kept the run from beginning.
+    fn wrong(&mut self, run: &Run, problems: Vec<Problem>) {
+        let mut marked: HashSet<&str> = HashSet::new();
+        for problem in problems.iter().filter(|problem| problem.is_error()) {
+            log::add(&mut self.log, [LogLine::now(Some(&problem.node), Level::Error, problem.to_string())]);
+            if !run.contents.contains_key(&problem.node) || !marked.insert(&problem.node) {
+                continue;
+            }
+            let told = Problem { remedy: String::new(), ..problem.clone() }.to_string();
+            // The node shows it; its name need not be said once more.
+            let start = format!("node `{}`", problem.node.escape_debug());
+            let message =
+                told.strip_prefix(&start).map_or(told.as_str(), |rest| rest.trim_start_matches([',', ':', ' ']));
+            let state = NodeState::Failed { message: message.to_owned(), remedy: problem.remedy.clone() };
+            self.nodes.entry(problem.node.clone()).or_default().set(state, run.contents.get(&problem.node).copied());
+        }
+        self.problems = problems;
+    }
+
+    /// Nodes that a run was at, or would have come to, when it ended: what they gave before is out of date.
+    fn stop_busy(&mut self) {
+        for seen in self.nodes.values_mut().filter(|seen| seen.state.is_busy()) {
+            let state = if seen.values.is_empty() { NodeState::Idle } else { NodeState::Stale };
+            seen.set(state, None);
+            seen.preview = None;
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
