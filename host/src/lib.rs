@@ -9,6 +9,7 @@ pub mod document;
 pub mod editing;
 pub mod engine;
 pub mod models;
+pub mod parameter_text;
 pub mod plugins;
 pub mod running;
 pub mod spelling;
