@@ -6,7 +6,7 @@ use super::textures::Textures;
 use super::tools::{Answer, Question, Tools};
 use super::viewer::Viewer;
 use super::{charts, tokens};
-use eframe::egui::{CollapsingHeader, Label, RichText, ScrollArea, Ui};
+use eframe::egui::{CollapsingHeader, Label, RichText, Ui};
 use mgie_plugin_api::{Body, Value, kind};
 
 /// The height of pictures among other things, in points.
@@ -23,14 +23,13 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// Shows a value. What is computed of it comes a moment later, without holding up the window; give each inspector an
-    /// id of its own (`ui.push_id`) where several are side by side.
+    /// Shows a value, as tall as it is: it is for the caller to let it scroll. What is computed of it comes a moment later,
+    /// without holding up the window. Where several inspectors are side by side, each needs an id of its own
+    /// (`ui.push_id`).
     pub fn show(&mut self, ui: &mut Ui, value: &Value, tools: &Tools) {
-        ui.label(RichText::new(value.to_string()).strong());
-        ScrollArea::vertical().id_salt("inspector").auto_shrink([false, false]).show(ui, |ui| {
-            self.contents(ui, value, tools);
-            details(ui, value);
-        });
+        ui.add(Label::new(RichText::new(value.to_string()).strong()).wrap());
+        self.contents(ui, value, tools);
+        details(ui, value);
     }
 
     fn contents(&mut self, ui: &mut Ui, value: &Value, tools: &Tools) {
