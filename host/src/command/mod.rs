@@ -16,6 +16,7 @@ mod saving;
 mod screen;
 mod settings;
 mod stop;
+mod studio;
 mod tensor_file;
 mod typed;
 
@@ -39,6 +40,7 @@ pub fn execute(typed: Typed, lines: &Lines, cancel: &CancelToken) -> Result<(), 
         Command::Check(typed) => check::check(&typed, lines),
         Command::Nodes(typed) => nodes::nodes(&typed, lines),
         Command::Models(typed) => models::models(&typed, lines),
+        Command::Studio(typed) => studio::studio(typed),
     }
 }
 

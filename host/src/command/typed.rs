@@ -31,6 +31,8 @@ pub enum Command {
     Nodes(Nodes),
     /// Tell where the models are looked for, and which of a graph's are there.
     Models(Models),
+    /// Open the node editor in a window.
+    Studio(Studio),
 }
 
 /// `mgie edit`.
@@ -160,4 +162,23 @@ pub struct Models {
     /// How to tell.
     #[command(flatten)]
     pub telling: Telling,
+}
+
+/// `mgie studio`.
+#[derive(Debug, Args)]
+pub struct Studio {
+    /// The graph to open: a .json file, or a PNG that carries one.
+    pub graph: Option<PathBuf>,
+    /// The folder that holds the models. [default: MGIE_MODELS, else the built-in small model]
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// How many threads a run keeps busy, 1 to 256. [default: the number of cores]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Memory for outputs that may be needed again, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    pub cache_mb: u64,
+    /// Memory for loaded weights, in MiB; models that nobody uses make room. [default: three quarters of the machine's]
+    #[arg(long, value_name = "MIB")]
+    pub weights_mb: Option<u64>,
 }

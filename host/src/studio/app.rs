@@ -1,0 +1,378 @@
+//! The studio without its window: what is open, what is shown around it, and the order in which a frame goes: take in what
+//! the run told, show everything, then do what was asked for. Tests drive it as it is; `window` puts it on the screen.
+
+use super::action::{self, Action, Command, Output};
+use super::canvas::{Canvas, Shown};
+use super::looking::Looking;
+use super::palette::Palette;
+use super::panels::dialogs::Dialog;
+use super::panels::side::Side;
+use super::panels::status::{self, Status};
+use super::panels::{log, shortcuts, toolbar};
+use super::parameters::Picker;
+use super::sockets::{self, Sockets};
+use super::{menu, theme};
+use crate::editing::{Recent, Recovery, Session};
+use crate::engine::{Engine, Targets, resident_bytes};
+use crate::models::{Models, Origin};
+use crate::plugins::Catalogue;
+use crate::running::Runner;
+use crate::validate::{Problem, validate};
+use eframe::egui;
+use egui::{CentralPanel, Context, Frame, Panel, Ui};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+/// What a studio is opened with.
+pub struct Setup {
+    /// Runs nodes; it has the plugins.
+    pub engine: Arc<Engine>,
+    /// The models folder that the user named.
+    pub models: Option<PathBuf>,
+    /// Threads that a run keeps busy; none for the machine's.
+    pub threads: Option<usize>,
+    /// The graph to open, or a picture that carries one.
+    pub graph: Option<PathBuf>,
+    /// Where recovery files and the list of recent graphs lie; none for nowhere.
+    pub data: Option<PathBuf>,
+}
+
+/// The node editor.
+pub struct Studio {
+    pub(super) engine: Arc<Engine>,
+    pub(super) named_models: Option<PathBuf>,
+    pub(super) models: Models,
+    pub(super) threads: Option<usize>,
+    pub(super) session: Session,
+    pub(super) runner: Runner,
+    pub(super) canvas: Canvas,
+    pub(super) looking: Looking,
+    pub(super) picker: Picker,
+    pub(super) palette: Option<Palette>,
+    pub(super) dialog: Option<Dialog>,
+    pub(super) recovery: Option<Recovery>,
+    pub(super) recent: Recent,
+    pub(super) switches: Switches,
+    pub(super) said: (String, bool),
+    pub(super) toasts: Vec<(String, f64)>,
+    pub(super) actions: Vec<Action>,
+    /// What was run last: a change runs it again.
+    pub(super) last_targets: Option<Targets>,
+    /// When a change is to be run, in the time of the window.
+    pub(super) run_at: Option<f64>,
+    pub(super) was_running: bool,
+    pub(super) kept_at: f64,
+    pub(super) may_close: bool,
+    derived: Derived,
+    window: Arc<OnceLock<Context>>,
+    memory: (f64, Option<u64>),
+    title: String,
+}
+
+/// What is shown, and what goes on by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switches {
+    pub auto_run: bool,
+    pub side: bool,
+    pub viewer: bool,
+    pub log: bool,
+    pub shortcuts: bool,
+    pub take_keyboard: bool,
+}
+
+/// What follows from the graph, made anew where it has changed.
+#[derive(Default)]
+struct Derived {
+    revision: Option<u64>,
+    sockets: HashMap<String, Sockets>,
+    problems: HashMap<String, Vec<Problem>>,
+    errors: usize,
+}
+
+impl Studio {
+    /// A studio with that graph; an empty one where there is none, or where it cannot be opened, which it tells.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        let window: Arc<OnceLock<Context>> = Arc::default();
+        let woken = Arc::clone(&window);
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+            if let Some(ctx) = woken.get() {
+                ctx.request_repaint();
+            }
+        });
+        let recovery = setup.data.as_ref().map(|data| Recovery::in_folder(data.join("recovery")));
+        let recent = setup.data.as_ref().map_or_else(Recent::default, |data| Recent::in_file(data.join("recent.json")));
+        let mut studio = Self {
+            runner: Runner::new(Arc::clone(&setup.engine), Arc::clone(&wake)),
+            looking: Looking::new(&setup.engine, wake),
+            engine: setup.engine,
+            models: Models::find(setup.models.as_deref(), None),
+            named_models: setup.models,
+            threads: setup.threads,
+            session: Session::new(),
+            canvas: Canvas::default(),
+            picker: Picker::default(),
+            palette: None,
+            dialog: None,
+            recovery,
+            recent,
+            switches: Switches {
+                auto_run: false,
+                side: true,
+                viewer: false,
+                log: false,
+                shortcuts: false,
+                take_keyboard: false,
+            },
+            said: (String::new(), false),
+            toasts: Vec::new(),
+            actions: Vec::new(),
+            last_targets: None,
+            run_at: None,
+            was_running: false,
+            kept_at: 0.0,
+            may_close: false,
+            derived: Derived::default(),
+            window,
+            memory: (f64::NEG_INFINITY, None),
+            title: String::new(),
+        };
+        studio.begin(setup.graph);
+        studio
+    }
+
+    /// The open graph.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// How the run is going.
+    #[must_use]
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// The canvas.
+    #[must_use]
+    pub fn canvas(&self) -> &Canvas {
+        &self.canvas
+    }
+
+    /// What the status line says, and whether something was refused.
+    #[must_use]
+    pub fn said(&self) -> (&str, bool) {
+        (&self.said.0, self.said.1)
+    }
+
+    /// Does something, as if it were clicked.
+    pub fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(super) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(self.engine.catalogue())
+    }
+
+    pub(super) fn sockets(&self) -> &HashMap<String, Sockets> {
+        &self.derived.sockets
+    }
+
+    /// One frame.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        if self.window.set(ctx.clone()).is_ok() {
+            theme::apply(&ctx);
+        }
+        self.take_in(&ctx);
+        self.keys(&ctx);
+        self.dropped(&ctx);
+        self.panels(ui);
+        self.over_everything(ui);
+        let actions = std::mem::take(&mut self.actions);
+        let acted = !actions.is_empty();
+        for action in actions {
+            self.apply(action, &ctx);
+        }
+        if acted {
+            // What was done shows in the next frame.
+            ctx.request_repaint();
+        }
+        self.by_itself(&ctx);
+        self.name_window(&ctx);
+    }
+
+    /// What came in since the last frame: from the run, from the system's dialogs.
+    fn take_in(&mut self, ctx: &Context) {
+        self.runner.poll();
+        self.follow_run(ctx);
+        self.derive();
+        self.picker.folder = self.session.folder().to_owned();
+        self.picker.models = self.models.folder().map(ToOwned::to_owned);
+        self.take_chosen_paths();
+        let now = ctx.input(|input| input.time);
+        if now - self.memory.0 >= 1.0 {
+            self.memory = (now, resident_bytes());
+        }
+        self.toasts.retain(|(_, until)| *until > now);
+    }
+
+    fn derive(&mut self) {
+        if self.derived.revision == Some(self.session.revision()) {
+            return;
+        }
+        let catalogue = self.catalogue();
+        let document = self.session.document();
+        let mut problems: HashMap<String, Vec<Problem>> = HashMap::new();
+        let found = validate(document, &catalogue);
+        let errors = found.iter().filter(|problem| problem.is_error()).count();
+        for problem in found {
+            problems.entry(problem.node.clone()).or_default().push(problem);
+        }
+        let sockets = sockets::of(document, &catalogue);
+        self.derived = Derived { revision: Some(self.session.revision()), sockets, problems, errors };
+    }
+
+    fn keys(&mut self, ctx: &Context) {
+        if self.dialog.is_some() || self.palette.is_some() {
+            return;
+        }
+        let pressed = action::pressed(ctx);
+        if pressed.contains(&Command::AddNode) {
+            // The key would move the keyboard's focus, too.
+            ctx.memory_mut(|memory| memory.move_focus(egui::FocusDirection::None));
+        }
+        self.actions.extend(pressed.into_iter().map(Action::Do));
+        if !ctx.text_edit_focused() {
+            let pasted = ctx.input(|input| {
+                input.events.iter().find_map(|event| match event {
+                    egui::Event::Paste(text) => Some(text.clone()),
+                    _ => None,
+                })
+            });
+            if let Some(text) = pasted {
+                let at = self.canvas.at(self.canvas.pointer(ctx));
+                self.actions.push(Action::Edit(crate::editing::Edit::Paste { text, at }));
+            }
+        }
+    }
+
+    fn panels(&mut self, ui: &mut Ui) {
+        let mut actions = std::mem::take(&mut self.actions);
+        Panel::top("menu").show(ui, |ui| menu::bar(ui, &*self, &mut actions));
+        Panel::top("tools").show(ui, |ui| toolbar::show(ui, &*self, &mut actions));
+        Panel::bottom("status").show(ui, |ui| status::show(ui, &self.status()));
+        if self.switches.log {
+            Panel::bottom("log").resizable(true).default_size(110.0).show(ui, |ui| log::show(ui, &self.runner));
+        }
+        let room = ui.available_width();
+        if self.switches.side {
+            let side = Panel::right("side").resizable(true).default_size(320.0).size_range(220.0..=room * 0.6);
+            side.show(ui, |ui| self.side(ui, &mut actions));
+        }
+        if self.switches.viewer || self.looking.has_pins() {
+            let most = ui.available_height() * 0.75;
+            let bottom =
+                Panel::bottom("looking").resizable(true).default_size(250.0).size_range(120.0..=most.max(120.0));
+            bottom.show(ui, |ui| self.looking.show(ui, &self.runner, self.switches.viewer, &mut actions));
+        }
+        let catalogue = self.catalogue();
+        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
+            let shown = Shown {
+                session: &self.session,
+                runner: &self.runner,
+                catalogue: &catalogue,
+                sockets: &self.derived.sockets,
+                problems: &self.derived.problems,
+                picker: &mut self.picker,
+                actions: &mut actions,
+            };
+            self.canvas.show(ui, shown);
+        });
+        // Nothing else pushes while the panels are shown.
+        self.actions = actions;
+    }
+
+    fn side(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let catalogue = self.catalogue();
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            let mut side = Side {
+                session: &self.session,
+                runner: &self.runner,
+                catalogue: &catalogue,
+                sockets: &self.derived.sockets,
+                problems: &self.derived.problems,
+                picker: &mut self.picker,
+                actions,
+                take_keyboard: std::mem::take(&mut self.switches.take_keyboard),
+            };
+            let Some(node) = side.show(ui) else { return };
+            let Some(of) = self.derived.sockets.get(&node) else { return };
+            Side::outputs(ui, &node, of, self.looking.chosen(), actions);
+            if let Some(output) = self.looking.chosen().clone() {
+                let output = Output { node, output };
+                self.looking.inspect(ui, &self.runner, &output);
+            }
+        });
+    }
+
+    fn status(&self) -> Status {
+        let models = match &self.models {
+            Models::At { origin: Origin::BuiltIn, .. } => "small built-in model".to_owned(),
+            Models::At { folder, .. } => {
+                folder.file_name().map_or_else(String::new, |name| format!("models: {}", name.to_string_lossy()))
+            }
+            Models::Missing { .. } => "no models folder".to_owned(),
+        };
+        Status {
+            said: self.said.clone(),
+            run: self.run_text(),
+            nodes: self.session.document().nodes.len(),
+            problems: self.derived.errors,
+            memory: self.memory.1,
+            cache: self.engine.cached_bytes(),
+            zoom: self.canvas.zoom(),
+            models,
+        }
+    }
+
+    /// The palette, the dialogs, the sheet of shortcuts and the toasts.
+    fn over_everything(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        if let Some(palette) = &mut self.palette {
+            let catalogue = Arc::clone(self.engine.catalogue());
+            if !palette.show(ui, &catalogue, &self.derived.sockets, &mut self.actions) {
+                self.palette = None;
+            }
+        }
+        let name = self.session.name();
+        if let Some(answer) = self.dialog.as_mut().and_then(|dialog| dialog.show(&ctx, &name, &mut self.picker)) {
+            self.dialog = None;
+            self.answer(answer, &ctx);
+        }
+        shortcuts::show(&ctx, &mut self.switches.shortcuts);
+        if let Some((text, until)) = self.toasts.last() {
+            let colours = theme::of(ui);
+            let anchor = egui::Area::new(egui::Id::new("toast")).order(egui::Order::Foreground);
+            anchor.anchor(egui::Align2::CENTER_BOTTOM, [0.0, -48.0]).interactable(false).show(&ctx, |ui| {
+                Frame::popup(ui.style()).stroke(egui::Stroke::new(1.0, colours.failed)).show(ui, |ui| {
+                    ui.set_max_width(520.0);
+                    let toast = ui.label(text);
+                    super::parameters::rename(&toast, &format!("toast: {text}"));
+                });
+            });
+            let left = until - ctx.input(|input| input.time);
+            ctx.request_repaint_after_secs(left.max(0.0) as f32);
+        }
+    }
+
+    fn name_window(&mut self, ctx: &Context) {
+        let sign = if self.session.is_saved() { "" } else { "• " };
+        let title = format!("{sign}{} – mgie studio", self.session.name());
+        if title != self.title {
+            ctx.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+}

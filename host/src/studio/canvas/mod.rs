@@ -1,0 +1,253 @@
+//! The canvas: an adapter over egui-snarl. What snarl holds is a picture of the session, made anew whenever the session's
+//! revision changes; nothing is read back from it but how far a node was dragged. The selection is the session's, too:
+//! snarl is shown without modifier keys, so that it never selects anything by itself.
+
+mod boxes;
+mod gestures;
+mod node;
+mod pins;
+mod sync;
+mod thumbnails;
+mod view;
+
+use super::action::{Action, Dangling, Written};
+use super::parameters::Picker;
+use super::sockets::Sockets;
+use super::theme;
+use crate::editing::Session;
+use crate::plugins::Catalogue;
+use crate::running::Runner;
+use crate::validate::Problem;
+use eframe::egui;
+use egui::emath::TSTransform;
+use egui::{Id, LayerId, Margin, Modifiers, Pos2, Rect, Stroke, Ui, Vec2};
+use egui_snarl::ui::{NodeLayout, PinPlacement, SnarlStyle, SnarlWidget, WireLayer};
+use egui_snarl::{NodeId, Snarl};
+use std::collections::{HashMap, HashSet};
+use thumbnails::Thumbnails;
+use view::View;
+
+pub use boxes::around;
+pub use node::{seconds_text, state_text};
+
+/// The least and the most that the canvas zooms.
+const ZOOM: [f32; 2] = [0.1, 3.0];
+
+/// What the canvas shows.
+pub struct Shown<'a> {
+    /// The graph.
+    pub session: &'a Session,
+    /// How its run is going.
+    pub runner: &'a Runner,
+    /// The node types.
+    pub catalogue: &'a Catalogue,
+    /// The sockets of its nodes.
+    pub sockets: &'a HashMap<String, Sockets>,
+    /// What is wrong with it, by node.
+    pub problems: &'a HashMap<String, Vec<Problem>>,
+    /// The system's dialogs.
+    pub picker: &'a mut Picker,
+    /// What is to be done.
+    pub actions: &'a mut Vec<Action>,
+}
+
+/// What the canvas is to show next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Look {
+    /// Everything.
+    Everything,
+    /// These nodes.
+    Nodes(Vec<String>),
+    /// This node in the middle, at the present size.
+    Node(String),
+    /// The present middle, this much larger.
+    Zoom(f32),
+    /// The present middle, at 100 %.
+    Actual,
+}
+
+/// The canvas.
+pub struct Canvas {
+    snarl: Snarl<String>,
+    ids: HashMap<String, NodeId>,
+    revision: Option<u64>,
+    state: State,
+}
+
+/// What outlives a frame and is no part of the graph.
+struct State {
+    to_global: TSTransform,
+    screen: Rect,
+    viewport: Rect,
+    look: Option<Look>,
+    /// Nodes as they were drawn last, in canvas points.
+    rects: HashMap<String, Rect>,
+    /// The size of a node's lower part when it was last drawn in full: what is not drawn keeps its place.
+    reserved: HashMap<String, Vec2>,
+    /// The size of a node's header then.
+    headers: HashMap<String, Vec2>,
+    /// The wire that is being dragged, and the sockets that it may end in, by node.
+    wire: Option<Dangling>,
+    fits: HashMap<String, Vec<String>>,
+    wire_now: Option<Dangling>,
+    dropped: Option<Dangling>,
+    /// Where a selection by a box began, in canvas points.
+    box_from: Option<Pos2>,
+    /// The frame or note that is selected.
+    chosen: Option<Written>,
+    /// The text on the canvas that is being rewritten, and what it will be.
+    writing: Option<(Written, String)>,
+    thumbnails: Thumbnails,
+    /// Whether the theme is the dark one.
+    dark: bool,
+    /// How far a mouse wheel was turned in this frame, and where the pointer was.
+    wheel: Option<(f32, Pos2)>,
+    /// Until when it is turning: its smoothed rest is not taken for panning.
+    wheel_until: f64,
+}
+
+impl Default for Canvas {
+    fn default() -> Self {
+        let state = State {
+            to_global: TSTransform::IDENTITY,
+            screen: Rect::ZERO,
+            viewport: Rect::ZERO,
+            look: Some(Look::Everything),
+            rects: HashMap::new(),
+            reserved: HashMap::new(),
+            headers: HashMap::new(),
+            wire: None,
+            fits: HashMap::new(),
+            wire_now: None,
+            dropped: None,
+            box_from: None,
+            chosen: None,
+            writing: None,
+            thumbnails: Thumbnails::default(),
+            dark: true,
+            wheel: None,
+            wheel_until: 0.0,
+        };
+        Self { snarl: Snarl::new(), ids: HashMap::new(), revision: None, state }
+    }
+}
+
+/// The id of the canvas: there is one.
+fn snarl_id() -> Id {
+    Id::new("studio canvas")
+}
+
+impl Canvas {
+    /// Shows the graph, and pushes what is done to it.
+    pub fn show(&mut self, ui: &mut Ui, mut shown: Shown<'_>) {
+        self.sync(shown.session, shown.sockets);
+        self.state.screen = ui.available_rect_before_wrap();
+        self.state.wire_now = None;
+        self.state.dropped = None;
+        let modifiers = ui.input(|input| input.modifiers);
+        ui.input_mut(|input| input.modifiers = Modifiers::NONE);
+        let widget = SnarlWidget::new().id(snarl_id()).style(style(ui));
+        let selected: HashSet<String> = shown.session.selection().iter().cloned().collect();
+        let mut view = View { shown: &mut shown, state: &mut self.state, modifiers, selected };
+        let background = widget.show(&mut self.snarl, &mut view, ui);
+        ui.input_mut(|input| input.modifiers = modifiers);
+        self.moved(&mut shown);
+        let layer = LayerId::new(ui.layer_id().order, snarl_id());
+        boxes::interact(ui, layer, &mut self.state, &mut shown);
+        gestures::background(ui, &background, modifiers, &mut self.state, &mut shown);
+        self.state.follow_wire(&shown);
+        if self.state.look.is_some() {
+            ui.ctx().request_repaint();
+        }
+    }
+
+    /// Shows something else from the next frame on.
+    pub fn look_at(&mut self, look: Look) {
+        self.state.look = Some(look);
+    }
+
+    /// Forgets the graph that was shown, for another one.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Width and height of each node as drawn last, by name.
+    #[must_use]
+    pub fn sizes(&self) -> HashMap<String, [f32; 2]> {
+        self.state.rects.iter().map(|(name, rect)| (name.clone(), [rect.width(), rect.height()])).collect()
+    }
+
+    /// What a node takes up of the canvas.
+    #[must_use]
+    pub fn rect(&self, node: &str) -> Option<Rect> {
+        self.state.rects.get(node).copied()
+    }
+
+    /// The place on the canvas under a place of the window.
+    #[must_use]
+    pub fn at(&self, screen: Pos2) -> [f32; 2] {
+        let at = self.state.to_global.inverse() * screen;
+        [at.x.round(), at.y.round()]
+    }
+
+    /// The pointer's place in the window where it is over the canvas, else the canvas' middle.
+    #[must_use]
+    pub fn pointer(&self, ctx: &egui::Context) -> Pos2 {
+        let over = ctx.input(|input| input.pointer.latest_pos()).filter(|at| self.state.screen.contains(*at));
+        over.unwrap_or_else(|| self.state.screen.center())
+    }
+
+    /// How much larger than at 100 % it is shown.
+    #[must_use]
+    pub fn zoom(&self) -> f32 {
+        self.state.to_global.scaling
+    }
+
+    /// The frame or note that is selected.
+    #[must_use]
+    pub fn chosen(&self) -> Option<Written> {
+        self.state.chosen
+    }
+
+    /// Selects a frame or note, or none.
+    pub fn choose(&mut self, chosen: Option<Written>) {
+        self.state.chosen = chosen;
+    }
+
+    /// Begins to rewrite a text on the canvas.
+    pub fn write(&mut self, written: Written, text: String) {
+        self.state.writing = Some((written, text));
+    }
+}
+
+fn style(ui: &Ui) -> SnarlStyle {
+    let colours = theme::of(ui);
+    let frame = egui::Frame::new()
+        .fill(colours.node)
+        .corner_radius(6)
+        .inner_margin(Margin { left: 6, right: 6, top: 4, bottom: 6 })
+        .stroke(Stroke::new(1.0, colours.edge));
+    SnarlStyle {
+        node_layout: Some(NodeLayout::coil().with_min_pin_row_height(pins::ROW)),
+        node_frame: Some(frame),
+        header_frame: Some(
+            egui::Frame::new()
+                .fill(egui::Color32::TRANSPARENT)
+                .inner_margin(Margin { left: 6, right: 6, top: 4, bottom: 4 }),
+        ),
+        header_drag_space: Some(Vec2::ZERO),
+        collapsible: Some(false),
+        pin_size: Some(11.0),
+        pin_placement: Some(PinPlacement::Inside),
+        wire_width: Some(2.0),
+        wire_frame_size: Some(60.0),
+        wire_layer: Some(WireLayer::BehindNodes),
+        bg_frame: Some(egui::Frame::new().fill(colours.canvas)),
+        bg_pattern_stroke: Some(Stroke::new(1.0, colours.grid)),
+        min_scale: Some(ZOOM[0]),
+        max_scale: Some(ZOOM[1]),
+        // A double-click opens the palette.
+        centering: Some(false),
+        ..SnarlStyle::new()
+    }
+}

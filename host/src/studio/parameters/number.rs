@@ -1,0 +1,163 @@
+//! Numbers: a slider over the range that is usual, beside it a field that takes all that means something; seeds with a dice.
+
+use super::{Place, Row, rename, reset_menu};
+use crate::studio::action::Action;
+use eframe::egui;
+use egui::{DragValue, Response, Slider, Ui};
+use serde_json::Value;
+
+/// A drag or a typing that ended is one step of the history.
+pub(super) fn settle(response: &Response, actions: &mut Vec<Action>) {
+    if response.drag_stopped() || response.lost_focus() {
+        actions.push(Action::Settle);
+    }
+}
+
+/// A float.
+pub(super) fn float(
+    ui: &mut Ui,
+    row: Row<'_>,
+    value: &Value,
+    [low, high]: [f64; 2],
+    [from, to]: [f64; 2],
+    actions: &mut Vec<Action>,
+) {
+    let Some(now) = value.as_f64() else { return unreadable(ui, row, value, "a number", actions) };
+    let mut number = now;
+    let speed = ((to - from) / 400.0).max(1e-6);
+    let field = ui.add(DragValue::new(&mut number).range(low..=high).speed(speed).max_decimals(6).suffix(row.unit()));
+    row.focus(&field);
+    finish(&field, row, &row.name(), actions);
+    if let Some(slider) = slider(
+        ui,
+        row,
+        |ui, width| {
+            ui.spacing_mut().slider_width = width;
+            let wide = from > 0.0 && to / from > 1000.0;
+            ui.add(Slider::new(&mut number, from..=to).show_value(false).logarithmic(wide))
+        },
+        to > from,
+    ) {
+        finish(&slider, row, &row.name_of("slider"), actions);
+    }
+    if number.total_cmp(&now).is_ne() && (number - now).abs() > f64::EPSILON * now.abs() {
+        // What a slider gives has more digits than anybody means.
+        let rounded = if (low..=high).contains(&number) { round(number, to - from) } else { number };
+        actions.push(row.set(rounded));
+    }
+}
+
+/// A number with as many digits as a slider of that range can mean.
+fn round(number: f64, range: f64) -> f64 {
+    if !(range.is_finite() && range > 0.0) {
+        return number;
+    }
+    let digits = (4.0 - range.log10().floor()).clamp(0.0, 12.0);
+    let scale = 10_f64.powf(digits);
+    let rounded = (number * scale).round() / scale;
+    // A number that was typed with more digits is meant.
+    if (rounded - number).abs() > range * 1e-6 { rounded } else { number }
+}
+
+/// A whole number.
+pub(super) fn integer(
+    ui: &mut Ui,
+    row: Row<'_>,
+    value: &Value,
+    [low, high]: [i64; 2],
+    [from, to]: [i64; 2],
+    actions: &mut Vec<Action>,
+) {
+    let Some(now) = value.as_i64() else { return unreadable(ui, row, value, "a whole number", actions) };
+    let mut number = now;
+    let speed = ((to as f64 - from as f64) / 400.0).clamp(0.05, 100.0);
+    let field = ui.add(DragValue::new(&mut number).range(low..=high).speed(speed).suffix(row.unit()));
+    row.focus(&field);
+    finish(&field, row, &row.name(), actions);
+    if let Some(slider) = slider(
+        ui,
+        row,
+        |ui, width| {
+            ui.spacing_mut().slider_width = width;
+            let wide = from > 0 && to / from > 1000;
+            ui.add(Slider::new(&mut number, from..=to).show_value(false).logarithmic(wide))
+        },
+        to > from,
+    ) {
+        finish(&slider, row, &row.name_of("slider"), actions);
+    }
+    if number != now {
+        actions.push(row.set(number));
+    }
+}
+
+/// A seed: all of u64, and a dice.
+pub(super) fn seed(ui: &mut Ui, row: Row<'_>, value: &Value, actions: &mut Vec<Action>) {
+    let Some(now) = value.as_u64() else { return unreadable(ui, row, value, "a seed", actions) };
+    let dice = ui.button("🎲").on_hover_text("Another seed");
+    rename(&dice, &row.name_of("dice"));
+    if dice.clicked() {
+        actions.extend([row.set(another_seed(now)), Action::Settle]);
+    }
+    let mut number = now;
+    let field = ui.add(DragValue::new(&mut number).speed(1.0));
+    row.focus(&field);
+    finish(&field, row, &row.name(), actions);
+    if number != now {
+        actions.push(row.set(number));
+    }
+}
+
+/// A seed of at most ten digits, which people can read to each other.
+fn another_seed(now: u64) -> u64 {
+    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    // SplitMix64 of the clock: it need not be random, only another one.
+    let mut mixed = (time.as_nanos() as u64).wrapping_add(now).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) % 10_000_000_000
+}
+
+fn slider(ui: &mut Ui, row: Row<'_>, add: impl FnOnce(&mut Ui, f32) -> Response, is_range: bool) -> Option<Response> {
+    let least = if row.place == Place::Node { 40.0 } else { 60.0 };
+    let width = ui.available_width() - 4.0;
+    (is_range && width >= least).then(|| add(ui, width))
+}
+
+fn finish(response: &Response, row: Row<'_>, name: &str, actions: &mut Vec<Action>) {
+    rename(response, name);
+    reset_menu(response, row, actions);
+    let response = response.clone().on_hover_text(row.hint());
+    settle(&response, actions);
+}
+
+/// A value that is none of that parameter's: what it is, and the way out.
+pub(super) fn unreadable(ui: &mut Ui, row: Row<'_>, value: &Value, expected: &str, actions: &mut Vec<Action>) {
+    let colours = crate::studio::theme::of(ui);
+    if ui.small_button("Reset").on_hover_text("Take the default").clicked() {
+        actions.push(Action::Edit(crate::editing::Edit::ResetParameter {
+            node: row.node.to_owned(),
+            parameter: row.parameter.id.clone(),
+        }));
+    }
+    let text = format!("{value} is not {expected}");
+    ui.add(egui::Label::new(egui::RichText::new(text).color(colours.failed)).truncate());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slider_gives_the_digits_that_its_range_can_mean() {
+        assert_eq!(round(7.500_012_345, 20.0), 7.5);
+        assert_eq!(round(0.123_456_789, 1.0), 0.1235);
+        assert_eq!(round(7.25, f64::INFINITY), 7.25);
+    }
+
+    #[test]
+    fn the_dice_gives_another_seed() {
+        assert_ne!(another_seed(7), 7);
+        assert!(another_seed(7) < 10_000_000_000);
+    }
+}

@@ -1,0 +1,120 @@
+//! Runs as the studio starts and follows them: what runs, what a change runs again, what is shown when a run is over.
+
+use super::action::Output;
+use super::app::Studio;
+use super::canvas::seconds_text;
+use crate::engine::{RunOptions, Targets};
+use crate::running::{Ending, NodeState};
+use eframe::egui;
+use egui::Context;
+
+/// Seconds between the last change and the run that it leads to: a slider that is dragged runs when it rests.
+const REST: f64 = 0.35;
+
+impl Studio {
+    /// Every node that saves, or where there is none, every node that nothing hangs on.
+    pub(super) fn all_results(&self) -> Targets {
+        let document = self.session.document();
+        let catalogue = self.engine.catalogue();
+        let saves = |node_type: &str| catalogue.node_type(node_type).is_some_and(|known| known.description.side_effect);
+        if document.nodes.values().any(|node| node.off.is_none() && saves(&node.node_type)) {
+            return Targets::side_effects();
+        }
+        let is_source = |name: &String| {
+            let wires = document.nodes.values().flat_map(|node| node.inputs.values());
+            wires.filter_map(|wire| wire.source()).any(|(source, _)| source == name)
+        };
+        let last = document.nodes.iter().filter(|(name, node)| node.off.is_none() && !is_source(name));
+        Targets { nodes: last.map(|(name, _)| name.clone()).collect(), ..Targets::default() }
+    }
+
+    /// Runs, in the place of what is running.
+    pub(super) fn run(&mut self, targets: Targets, ctx: &Context) {
+        self.session.settle();
+        let mut options = RunOptions::new(self.session.folder(), self.models.clone());
+        options.threads = self.threads.unwrap_or(options.threads);
+        self.last_targets = Some(targets.clone());
+        self.run_at = None;
+        self.was_running = true;
+        self.said = (String::new(), false);
+        self.runner.start(self.session.document().clone(), targets, options);
+        ctx.request_repaint();
+    }
+
+    /// The graph has changed.
+    pub(super) fn changed(&mut self, ctx: &Context) {
+        self.runner.edited(self.session.document());
+        if self.switches.auto_run {
+            self.run_at = Some(ctx.input(|input| input.time) + REST);
+        }
+    }
+
+    /// Tells how a run ended, once.
+    pub(super) fn follow_run(&mut self, ctx: &Context) {
+        if !self.was_running || self.runner.is_running() {
+            return;
+        }
+        self.was_running = false;
+        let failed = self.session.document().nodes.keys().find_map(|name| match self.runner.state(name) {
+            NodeState::Failed { message, .. } => Some(format!("{name}: {message}")),
+            _ => None,
+        });
+        match self.runner.ending() {
+            Some(Ending::Done) => {
+                let seconds = self.runner.report().map_or(0.0, |report| report.seconds);
+                self.say(format!("Done in {}", seconds_text(seconds)));
+            }
+            Some(Ending::Cancelled) => self.say("Stopped"),
+            Some(Ending::Failed) => {
+                self.refuse(failed.unwrap_or_else(|| "The run failed; the log says why".into()), ctx)
+            }
+            Some(Ending::Wrong) => {
+                let first = self.runner.problems().iter().find(|problem| problem.is_error()).map(ToString::to_string);
+                self.refuse(first.or(failed).unwrap_or_else(|| "The graph cannot run".into()), ctx);
+            }
+            None => {}
+        }
+        if self.looking.views_nothing()
+            && let Some(output) = self.last_picture()
+        {
+            self.switches.viewer = true;
+            self.looking.view(output);
+        }
+    }
+
+    /// The picture that was made last along the graph: of the nodes with a picture, the last of the document.
+    fn last_picture(&self) -> Option<Output> {
+        self.session.document().nodes.keys().rev().find_map(|name| {
+            let sockets = self.sockets().get(name)?;
+            let is_picture = |output: &&super::sockets::Socket| {
+                self.runner.value(name, &output.id).is_some_and(|value| value.as_image().is_some())
+            };
+            let output = sockets.outputs.iter().find(is_picture)?;
+            Some(Output { node: name.clone(), output: output.id.clone() })
+        })
+    }
+
+    /// How the run is going, for the status bar.
+    pub(super) fn run_text(&self) -> String {
+        match self.runner.status().progress {
+            Some((through, needed)) => format!("running, {through} of {needed} nodes done"),
+            None => String::new(),
+        }
+    }
+
+    /// What happens without being asked for: a change that is run, work that is kept.
+    pub(super) fn by_itself(&mut self, ctx: &Context) {
+        let now = ctx.input(|input| input.time);
+        if let Some(at) = self.run_at {
+            let held = ctx.input(|input| input.pointer.any_down());
+            if now >= at && !held {
+                let targets = self.last_targets.clone().unwrap_or_else(|| self.all_results());
+                self.run(targets, ctx);
+            } else {
+                ctx.request_repaint_after_secs((at - now).max(0.05) as f32);
+            }
+        }
+        self.keep(ctx);
+        self.closing(ctx);
+    }
+}
