@@ -4,6 +4,7 @@ use super::job::{self, Job};
 use super::request::{Destination, Edit, Save};
 use super::screen::{Lines, Screen};
 use super::stop::Stop;
+use super::telling;
 use mgie_host::document::{Document, Opened};
 use mgie_host::engine::{CancelToken, Targets};
 use mgie_host::models::Models;
@@ -59,7 +60,7 @@ pub fn edit(request: Edit, lines: &Lines, cancel: &CancelToken) -> Result<(), St
         job.run(&catalogue, cancel, &screen, &mut rounds)
     })();
     let seconds: f64 = rounds.iter().map(|round| round.report.seconds).sum();
-    job::tell(ended, &rounds, models.as_ref(), Some(&catalogue), telling.json, &screen, |path| {
+    telling::tell(ended, job::done(&rounds), models.as_ref(), Some(&catalogue), telling.json, &screen, |path| {
         screen.say(&format!("wrote {path} ({seconds:.1} s)"));
     })
 }

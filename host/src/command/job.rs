@@ -1,10 +1,11 @@
-//! A graph to run with all that was asked of it: its settings made, its frames numbered, its outputs written, its end
-//! told. What `edit` and `run` share.
+//! A graph to run with all that was asked of it: its settings made, its frames numbered, its outputs written. What
+//! `edit` and `run` share.
 
 use super::frames::numbered;
 use super::request::{Destination, Frames, Running, Save};
 use super::screen::Screen;
 use super::stop::{Complaint, Stop};
+use super::telling::{Done, Saved};
 use super::{overwriting, saving, settings};
 use mgie_host::document::Document;
 use mgie_host::engine::{
@@ -13,23 +14,10 @@ use mgie_host::engine::{
 use mgie_host::models::{Models, Origin};
 use mgie_host::plugins::{Catalogue, SearchPath, default_cache_file};
 use mgie_plugin_api::Domain;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// A file that was written, or standard output.
-#[derive(Clone, Debug, Serialize)]
-pub struct Saved {
-    /// The node whose output it is, or that wrote it.
-    pub node: String,
-    /// The output; none where the node wrote it itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-    /// The file; `-` for standard output.
-    pub path: String,
-}
 
 /// What became of one run of the graph.
 #[derive(Debug)]
@@ -87,6 +75,24 @@ pub fn announce(models: &Models, screen: &Screen) {
     }
 }
 
+/// An engine with the budgets that were asked for, and how it runs a graph of that folder.
+pub fn engine(
+    running: &Running,
+    folder: &Path,
+    models: &Models,
+    catalogue: &Arc<Catalogue>,
+    cancel: &CancelToken,
+) -> (Engine, RunOptions) {
+    let mut budgets = Budgets { cache_bytes: running.cache_bytes, ..Budgets::default() };
+    if let Some(bytes) = running.weights_bytes {
+        budgets.weights_bytes = Some(bytes);
+    }
+    let mut options = RunOptions::new(folder, models.clone());
+    options.cancel = cancel.clone();
+    options.threads = running.threads.unwrap_or(options.threads);
+    (Engine::new(Arc::clone(catalogue), budgets), options)
+}
+
 impl Job {
     /// Runs it, and adds to `rounds` what was done, also where it ends early.
     ///
@@ -104,14 +110,7 @@ impl Job {
             self.targets = std::mem::take(&mut self.targets).and_output(&save.node, &save.output);
         }
         self.check_that_something_runs(catalogue)?;
-        let mut budgets = Budgets { cache_bytes: self.running.cache_bytes, ..Budgets::default() };
-        if let Some(bytes) = self.running.weights_bytes {
-            budgets.weights_bytes = Some(bytes);
-        }
-        let engine = Engine::new(Arc::clone(catalogue), budgets);
-        let mut options = RunOptions::new(&self.folder, self.models.clone());
-        options.cancel = cancel.clone();
-        options.threads = self.running.threads.unwrap_or(options.threads);
+        let (engine, options) = engine(&self.running, &self.folder, &self.models, catalogue, cancel);
         let Some(frames) = self.frames else {
             return self.round(None, &engine, &options, screen, rounds);
         };
@@ -130,7 +129,7 @@ impl Job {
             |node_type: &str| catalogue.node_type(node_type).is_none_or(|known| known.description.side_effect);
         let some = !self.targets.outputs.is_empty()
             || !self.targets.nodes.is_empty()
-            || self.document.nodes.values().any(|node| unknown_or_saves(&node.node_type));
+            || self.document.nodes.values().any(|node| node.off.is_none() && unknown_or_saves(&node.node_type));
         if some {
             return Ok(());
         }
@@ -180,13 +179,7 @@ impl Job {
             if ended.is_err() {
                 break;
             }
-            let path = match &save.to {
-                Destination::Stdout => "-".to_owned(),
-                Destination::File(path) => {
-                    std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
-                }
-            };
-            saved.push(Saved { node: save.node.clone(), output: Some(save.output.clone()), path });
+            saved.push(save.done());
         }
         rounds.push(Round { frame, report, saved });
         ended
@@ -289,15 +282,18 @@ impl Job {
 }
 
 /// A path in a graph.
-struct PathText {
-    text: String,
-    written: bool,
+pub struct PathText {
+    /// The path, as it is written in the graph.
+    pub text: String,
+    /// Whether the node writes to it.
+    pub written: bool,
 }
 
 /// Every path of a graph that a file is read from or written to, by node and parameter.
-fn paths(document: &Document, catalogue: &Catalogue) -> Vec<(String, String, PathText)> {
+pub fn paths(document: &Document, catalogue: &Catalogue) -> Vec<(String, String, PathText)> {
     let mut paths = Vec::new();
-    for (name, node) in &document.nodes {
+    // A node that is off neither reads nor writes.
+    for (name, node) in document.nodes.iter().filter(|(_, node)| node.off.is_none()) {
         let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };
         for parameter in &node_type.description.parameters {
             let written = match &parameter.domain {
@@ -342,71 +338,32 @@ impl Observer for WrittenBy<'_> {
     }
 }
 
-/// Tells how a job ended: lines for people (warnings, then what was written, each by `wrote`), or the report for
-/// machines.
-///
-/// # Errors
-/// The job's own end, or that of standard output.
-pub fn tell(
-    ended: Result<(), Stop>,
-    rounds: &[Round],
-    models: Option<&Models>,
-    catalogue: Option<&Catalogue>,
-    json: bool,
-    screen: &Screen,
-    wrote: impl Fn(&str),
-) -> Result<(), Stop> {
-    let told = rounds.iter().flat_map(|round| round.report.warnings.iter().cloned());
-    let mut warnings: Vec<String> = catalogue.map(|known| known.warnings().to_vec()).unwrap_or_default();
-    for warning in told {
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
-    warnings.iter().for_each(|warning| screen.say(&format!("warning: {warning}")));
-    for saved in rounds.iter().flat_map(|round| &round.saved).filter(|saved| saved.path != "-") {
-        wrote(&super::shown(&saved.path));
-    }
-    if json {
-        let report = report(&ended, rounds, models, &warnings);
-        let printed = super::print(&format!("{report:#}\n"));
-        // A reader that has had enough makes no success of a run that failed.
-        return ended.and(printed);
-    }
-    ended
-}
-
-fn report(ended: &Result<(), Stop>, rounds: &[Round], models: Option<&Models>, warnings: &[String]) -> Value {
-    let of_round =
-        |round: &Round| json!({ "seconds": round.report.seconds, "nodes": round.report.nodes, "saved": round.saved });
-    let mut report = json!({ "status": ended.as_ref().map_or_else(Stop::status, |()| "done") });
-    if let Some(Models::At { folder, origin }) = models {
-        let origin = match origin {
-            Origin::Named => "named",
-            Origin::Environment => "environment",
-            Origin::BuiltIn => "built_in",
-        };
-        report["models"] = json!({ "folder": folder, "origin": origin });
-    }
-    report["peak_memory"] = "rise of the process' resident memory while the node ran, in bytes".into();
-    match rounds {
-        [only] if only.frame.is_none() => {
-            if let (Value::Object(report), Value::Object(of_round)) = (&mut report, of_round(only)) {
-                report.extend(of_round);
-            }
-        }
+/// What the rounds did, to be told.
+pub fn done(rounds: &[Round]) -> Done {
+    let of_round = |round: &Round| {
+        let mut parts = Map::new();
+        parts.insert("seconds".to_owned(), round.report.seconds.into());
+        parts.insert("nodes".to_owned(), json!(round.report.nodes));
+        parts.insert("saved".to_owned(), json!(round.saved));
+        parts
+    };
+    let parts = match rounds {
+        [only] if only.frame.is_none() => of_round(only),
         rounds => {
-            report["frames"] = rounds
+            let frames: Value = rounds
                 .iter()
                 .map(|round| {
-                    let mut object = of_round(round);
-                    object["frame"] = round.frame.into();
-                    object
+                    let mut parts = of_round(round);
+                    parts.insert("frame".to_owned(), round.frame.into());
+                    Value::Object(parts)
                 })
                 .collect();
+            Map::from_iter([("frames".to_owned(), frames)])
         }
+    };
+    Done {
+        warnings: rounds.iter().flat_map(|round| round.report.warnings.iter().cloned()).collect(),
+        saved: rounds.iter().flat_map(|round| round.saved.iter().cloned()).collect(),
+        parts,
     }
-    report["warnings"] = warnings.into();
-    report["errors"] = ended.as_ref().err().map(Stop::errors).unwrap_or_default().into();
-    report
 }

@@ -17,6 +17,8 @@ mod screen;
 mod settings;
 mod stop;
 mod studio;
+mod sweep;
+mod telling;
 mod tensor_file;
 mod typed;
 

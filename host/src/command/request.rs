@@ -1,6 +1,7 @@
 //! What was typed, as what it means: names taken apart, numbers read, and whatever has no meaning refused.
 
 use super::stop::Stop;
+use super::telling::Saved;
 use super::typed;
 use mgie_host::document::Wire;
 use serde_json::Value;
@@ -19,8 +20,12 @@ pub struct Setting {
 
 impl Setting {
     fn read(typed: &str) -> Result<Self, String> {
-        let (place, text) = typed.split_once('=').ok_or_else(|| wrong_form("--set", "NODE.PARAM=VALUE", typed))?;
-        let (node, parameter) = named(place).ok_or_else(|| wrong_form("--set", "NODE.PARAM=VALUE", typed))?;
+        Self::of_option("--set", "NODE.PARAM=VALUE", typed)
+    }
+
+    fn of_option(option: &str, form: &str, typed: &str) -> Result<Self, String> {
+        let (place, text) = typed.split_once('=').ok_or_else(|| wrong_form(option, form, typed))?;
+        let (node, parameter) = named(place).ok_or_else(|| wrong_form(option, form, typed))?;
         Ok(Self { node, parameter, text: text.to_owned() })
     }
 }
@@ -61,6 +66,15 @@ impl Save {
         }
         Ok(Self { node, output, to: Destination::of(Path::new(file)) })
     }
+
+    /// What is told of it once it is written.
+    pub fn done(&self) -> Saved {
+        let path = match &self.to {
+            Destination::Stdout => "-".to_owned(),
+            Destination::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+        };
+        Saved { node: self.node.clone(), output: Some(self.output.clone()), path }
+    }
 }
 
 fn named(place: &str) -> Option<(String, String)> {
@@ -89,6 +103,68 @@ impl Frames {
             (Some(first), Some(last)) => Err(format!("--frames: {first} comes after {last}; write {last}-{first}")),
             _ => Err(format!("--frames: expected two whole numbers, such as 1-24, found `{typed}`")),
         }
+    }
+}
+
+/// One or two parameters in several values each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// The parameters; what the text of each means depends on the parameter.
+    pub axes: Vec<Setting>,
+    /// The output that is shown; none for the picture that the graph is for.
+    pub output: Option<(String, String)>,
+    /// Where the sheet goes.
+    pub sheet: Destination,
+    /// The most pixels that a cell is wide; none for the usual.
+    pub cell: Option<u32>,
+}
+
+impl Sweep {
+    /// What was asked for; none where nothing was.
+    fn read(typed: &typed::Run) -> Result<Option<Self>, Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut axes = Vec::new();
+        for text in &typed.sweeps {
+            match Setting::of_option("--sweep", "NODE.PARAM=V1,V2,…", text) {
+                Ok(axis) => axes.push(axis),
+                Err(error) => wrong.push(error),
+            }
+        }
+        let output = typed
+            .sweep_output
+            .as_deref()
+            .map(|text| named(text).ok_or_else(|| wrong_form("--sweep-output", "NODE.OUTPUT", text)));
+        let output = output.transpose().map_err(|error| wrong.push(error)).ok().flatten();
+        let sheet = typed.save_sheet.as_deref().map(Destination::of);
+        if typed.sweeps.is_empty() {
+            let alone = [
+                ("--save-sheet", sheet.is_some()),
+                ("--sweep-output", typed.sweep_output.is_some()),
+                ("--sheet-cell", typed.sheet_cell.is_some()),
+            ];
+            let alone = alone.iter().filter(|(_, given)| *given);
+            wrong.extend(alone.map(|(option, _)| {
+                format!("{option}: there is no sheet without values to put on it; add --sweep NODE.PARAM=V1,V2,…")
+            }));
+            return if wrong.is_empty() { Ok(None) } else { Err(wrong) };
+        }
+        if typed.frames.is_some() {
+            wrong.push("--sweep: a sweep and --frames do not go together; sweep one frame".to_owned());
+        }
+        if !typed.running.saves.is_empty() {
+            wrong.push(
+                "--save: each cell of the sweep would take the place of the one before it; leave it out".to_owned(),
+            );
+        }
+        if sheet == Some(Destination::Stdout) && typed.running.telling.json {
+            wrong.push("--json: the report and the sheet cannot both go to standard output; name a file".to_owned());
+        }
+        match sheet {
+            None => wrong.push("--sweep: say where the sheet goes; add --save-sheet FILE".to_owned()),
+            Some(sheet) if wrong.is_empty() => return Ok(Some(Self { axes, output, sheet, cell: typed.sheet_cell })),
+            Some(_) => {}
+        }
+        Err(wrong)
     }
 }
 
@@ -137,6 +213,8 @@ pub struct Run {
     pub only: Vec<String>,
     /// Frames to run.
     pub frames: Option<Frames>,
+    /// Parameters in several values, side by side, instead of one run.
+    pub sweep: Option<Sweep>,
     /// The rest.
     pub running: Running,
 }
@@ -219,13 +297,14 @@ impl TryFrom<typed::Run> for Run {
 
     fn try_from(typed: typed::Run) -> Result<Self, Stop> {
         let frames = typed.frames.as_deref().map(Frames::read).transpose().map_err(Stop::wrong)?;
+        let sweep = Sweep::read(&typed).map_err(Stop::wrong_all)?;
         let running = Running::try_from(typed.running)?;
         if frames.is_some() && running.saves.iter().any(|save| save.to == Destination::Stdout) {
             return Err(Stop::wrong(
                 "--frames: standard output has room for one frame; save to a file with #### in its name",
             ));
         }
-        Ok(Self { graph: typed.graph, only: typed.only, frames, running })
+        Ok(Self { graph: typed.graph, only: typed.only, frames, sweep, running })
     }
 }
 
@@ -233,6 +312,7 @@ impl TryFrom<typed::Run> for Run {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use clap::Parser;
 
     #[test]
     fn settings_are_taken_apart_at_the_first_dot_and_the_first_equals_sign() {
@@ -253,6 +333,31 @@ mod tests {
         assert_eq!(Save::read("a.b=./-").unwrap().to, Destination::File("./-".into()));
         assert!(Save::read("a.b=").unwrap_err().contains("a file"));
         assert!(Save::read("a=b").is_err());
+    }
+
+    #[test]
+    fn a_sweep_needs_a_sheet_and_goes_with_nothing_that_writes_a_file_a_run() {
+        let read = |arguments: &[&str]| {
+            let typed = typed::Typed::try_parse_from([&["mgie", "run", "g.json"], arguments].concat()).unwrap();
+            let typed::Command::Run(run) = typed.command else { unreachable!() };
+            Run::try_from(run).map(|run| run.sweep).map_err(|stop| stop.lines().join("\n"))
+        };
+        assert_eq!(read(&[]), Ok(None));
+        let sweep = read(&["--sweep", "a.b=1,2", "--sweep-output", "c.d", "--save-sheet", "s.png"]).unwrap().unwrap();
+        assert_eq!((sweep.axes[0].text.as_str(), sweep.sheet), ("1,2", Destination::File("s.png".into())));
+        assert_eq!(sweep.output, Some(("c".to_owned(), "d".to_owned())));
+        for (arguments, expected) in [
+            (vec!["--sweep", "a.b=1"], "add --save-sheet FILE"),
+            (vec!["--save-sheet", "s.png"], "--save-sheet: there is no sheet without values"),
+            (vec!["--sweep", "a=1", "--save-sheet", "s.png"], "--sweep: expected NODE.PARAM=V1,V2,…, found `a=1`"),
+            (vec!["--sweep", "a.b=1", "--save-sheet", "s.png", "--frames", "1-2"], "sweep one frame"),
+            (vec!["--sweep", "a.b=1", "--save-sheet", "s.png", "--save", "a.b=c.png"], "--save: each cell"),
+            (vec!["--sweep", "a.b=1", "--save-sheet", "-", "--json"], "--json: the report and the sheet"),
+            (vec!["--sweep", "a.b=1", "--save-sheet", "s.png", "--sweep-output", "x"], "--sweep-output: expected NODE"),
+        ] {
+            let told = read(&arguments).unwrap_err();
+            assert!(told.contains(expected), "{arguments:?}: {told}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! `mgie run`: any graph.
+//! `mgie run`: any graph, once, for each of several frames, or as a sweep.
 
 use super::job::{self, Job};
 use super::request::Run;
 use super::screen::{Lines, Screen};
 use super::stop::Stop;
+use super::sweep::SweepJob;
+use super::telling::{self, Done};
 use mgie_host::document::Document;
 use mgie_host::engine::{CancelToken, Targets};
 use mgie_host::plugins::Catalogue;
@@ -16,7 +18,7 @@ use mgie_plugin_api::Domain;
 pub fn run(request: Run, lines: &Lines, cancel: &CancelToken) -> Result<(), Stop> {
     let telling = request.running.telling;
     let mut screen = Screen::new(lines.clone(), telling);
-    let mut rounds = Vec::new();
+    let (mut rounds, mut swept) = (Vec::new(), None);
     let catalogue = job::catalogue();
     let mut models = None;
     let ended = (|| {
@@ -24,12 +26,23 @@ pub fn run(request: Run, lines: &Lines, cancel: &CancelToken) -> Result<(), Stop
         screen.make_room_for(opened.document.nodes.keys());
         let found = job::models(request.running.models.as_deref(), Some(&opened.folder))?;
         models = Some(found.clone());
-        let mut targets = Targets { nodes: request.only, ..Targets::default() };
-        targets.side_effects = targets.nodes.is_empty();
-        let uses_models = uses_models(&opened.document, &catalogue);
-        if uses_models {
+        if uses_models(&opened.document, &catalogue) {
             job::announce(&found, &screen);
         }
+        if let Some(sweep) = request.sweep {
+            let job = SweepJob {
+                document: opened.document,
+                folder: opened.folder,
+                graph: request.graph,
+                nodes: request.only,
+                sweep,
+                running: request.running,
+                models: found,
+            };
+            return job.run(&catalogue, cancel, &screen, swept.insert(Done::default()));
+        }
+        let mut targets = Targets { nodes: request.only, ..Targets::default() };
+        targets.side_effects = targets.nodes.is_empty();
         let job = Job {
             document: opened.document,
             folder: opened.folder,
@@ -41,7 +54,8 @@ pub fn run(request: Run, lines: &Lines, cancel: &CancelToken) -> Result<(), Stop
         };
         job.run(&catalogue, cancel, &screen, &mut rounds)
     })();
-    job::tell(ended, &rounds, models.as_ref(), Some(&catalogue), telling.json, &screen, |path| {
+    let done = swept.unwrap_or_else(|| job::done(&rounds));
+    telling::tell(ended, done, models.as_ref(), Some(&catalogue), telling.json, &screen, |path| {
         screen.say(&format!("wrote {path}"));
     })
 }

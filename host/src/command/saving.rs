@@ -65,15 +65,33 @@ fn check_one(save: &Save, document: &Document, engine: &Engine) -> Result<(), St
     let node = document.nodes.get(&save.node).and_then(|node| engine.catalogue().node_type(&node.node_type));
     let socket = node.as_ref().and_then(|node| node.description.outputs.iter().find(|socket| socket.id == save.output));
     let Some(socket) = socket.filter(|socket| socket.kind != kind::ANY) else { return Ok(()) };
-    let ending = ending(&save.to);
-    if form(&socket.kind, ending.as_deref()).map_err(named)? == Form::Picture {
-        let known = picture_endings(engine).map_err(named)?;
-        if !known.iter().any(|known| Some(known.as_str()) == ending.as_deref()) {
-            let known: Vec<String> = known.iter().map(|known| format!(".{known}")).collect();
-            return Err(named(format!("a picture is written as {} or .safetensors", known.join(", "))));
-        }
+    if form(&socket.kind, ending(&save.to).as_deref()).map_err(named)? == Form::Picture {
+        check_picture_ending(&save.to, engine).map_err(named)?;
     }
     Ok(())
+}
+
+/// Checks, as [`check`] does, where a picture that no node of the graph gives is to be written.
+///
+/// # Errors
+/// Why it cannot be.
+pub fn check_picture(option: &str, to: &Destination, engine: &Engine) -> Result<(), String> {
+    let Destination::File(path) = to else { return Ok(()) };
+    let named = |reason: String| format!("{option} {}: {reason}", path.display());
+    file::check_writable(path).map_err(|failure| named(format!("{}; {}", failure.message, failure.remedy)))?;
+    match form(kind::IMAGE, ending(to).as_deref()).map_err(named)? {
+        Form::Picture => check_picture_ending(to, engine).map_err(named),
+        _ => Ok(()),
+    }
+}
+
+fn check_picture_ending(to: &Destination, engine: &Engine) -> Result<(), String> {
+    let (known, ending) = (picture_endings(engine)?, ending(to));
+    if known.iter().any(|known| Some(known.as_str()) == ending.as_deref()) {
+        return Ok(());
+    }
+    let known: Vec<String> = known.iter().map(|known| format!(".{known}")).collect();
+    Err(format!("a picture is written as {} or .safetensors", known.join(", ")))
 }
 
 /// The endings of the files that the node type for pictures writes.

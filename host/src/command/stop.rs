@@ -111,7 +111,8 @@ impl Stop {
         }
     }
 
-    fn complaints(&self) -> &[Complaint] {
+    /// What went wrong, one by one.
+    pub fn complaints(&self) -> &[Complaint] {
         match self {
             Self::Wrong(complaints) | Self::Failed(complaints, _) => complaints,
             Self::Interrupted(_) | Self::ClosedPipe => &[],

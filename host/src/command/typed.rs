@@ -83,6 +83,20 @@ pub struct Run {
     /// Run once for each of these frames: `####` or `%04d` in paths stands for the frame's number.
     #[arg(long, value_name = "A-B")]
     pub frames: Option<String>,
+    /// Run once for each of these values, and show what they give side by side on one sheet: `denoise.guidance=5,7.5,10`.
+    /// Twice for two parameters, the first across and the second down. `\,` is a comma within a value, `["a", "b"]` a list
+    /// of texts, `1..9:2` a range. Nodes that save run only where --only names them.
+    #[arg(long = "sweep", value_name = "NODE.PARAM=V1,V2,…")]
+    pub sweeps: Vec<String>,
+    /// Where the sheet of a sweep goes; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub save_sheet: Option<PathBuf>,
+    /// The picture that a sweep shows. [default: the one that the graph saves]
+    #[arg(long, value_name = "NODE.OUTPUT")]
+    pub sweep_output: Option<String>,
+    /// The most pixels that a picture on the sheet is wide, 32 to 4096; larger ones are made smaller. [default: 256]
+    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(32..=4096))]
+    pub sheet_cell: Option<u32>,
     /// How to run it.
     #[command(flatten)]
     pub running: Running,
