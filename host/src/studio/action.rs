@@ -319,12 +319,17 @@ fn take(input: &mut egui::InputState, keys: &KeyboardShortcut) -> bool {
             || input.consume_key(Modifiers::NONE, Key::Questionmark)
             || input.consume_key(Modifiers::SHIFT, Key::Slash);
     }
-    // `consume_key` lets Shift pass for keys that need it; a bare letter must be bare.
-    let bare = keys.modifiers.is_none() && keys.logical_key != Key::Plus;
-    if bare && (input.modifiers.shift || input.modifiers.alt || input.modifiers.command) {
-        return false;
-    }
-    input.consume_shortcut(keys)
+    // egui lets Shift and Alt pass where a shortcut names neither; M with Shift is another key than M. A plus may need it.
+    let with_shift = keys.logical_key == Key::Plus;
+    let mut found = false;
+    input.events.retain(|event| {
+        let is_it = matches!(event, egui::Event::Key { key, pressed: true, modifiers, .. }
+            if *key == keys.logical_key
+                && (modifiers.matches_exact(keys.modifiers) || with_shift && modifiers.shift_only()));
+        found |= is_it;
+        !is_it
+    });
+    found
 }
 
 #[cfg(test)]

@@ -359,7 +359,7 @@ impl Studio {
                 Frame::popup(ui.style()).stroke(egui::Stroke::new(1.0, colours.failed)).show(ui, |ui| {
                     ui.set_max_width(520.0);
                     let toast = ui.label(text);
-                    super::parameters::rename(&toast, &format!("toast: {text}"));
+                    super::parameters::retext(&toast, &format!("toast: {text}"));
                 });
             });
             let left = until - ctx.input(|input| input.time);

@@ -66,6 +66,7 @@ pub(super) fn paint(painter: &Painter, style: &Style, state: &State, session: &S
 pub(super) fn interact(ui: &mut Ui, layer: LayerId, state: &mut State, shown: &mut Shown<'_>) {
     let mut ui = ui.new_child(UiBuilder::new().layer_id(layer).max_rect(Rect::EVERYTHING).id_salt("boxes"));
     ui.set_clip_rect(state.viewport);
+    super::view::place_for_readers(&ui, state.to_global);
     let session = shown.session;
     for (index, frame) in session.frames().into_iter().enumerate() {
         let area = rect(frame.at, frame.size);

@@ -74,7 +74,7 @@ impl View<'_, '_> {
             ui.set_min_width(WIDTH);
             let arrow = if collapsed { "⏵" } else { "⏷" };
             let arrow = ui.add(Label::new(RichText::new(arrow).color(colours.dim)).sense(Sense::click()));
-            parameters::rename(&arrow, &format!("collapse {name}"));
+            parameters::retext(&arrow, &format!("collapse {name}"));
             if arrow.clicked() {
                 let nodes = vec![name.to_owned()];
                 self.shown.actions.push(Action::Edit(Edit::Collapse { nodes, collapsed: !collapsed }));
@@ -90,7 +90,7 @@ impl View<'_, '_> {
             ui.add_space(space);
             let response = ui.add(Label::new(RichText::new(text.clone()).size(11.0).color(colour)));
             if !text.is_empty() {
-                parameters::rename(&response, &format!("state of {name}: {text}"));
+                parameters::retext(&response, &format!("state of {name}: {text}"));
             }
         });
         self.state.headers.insert(name.to_owned(), shown.response.rect.size());

@@ -104,6 +104,15 @@ impl View<'_, '_> {
     }
 }
 
+/// Tells screen readers (and tests) where on the screen the widgets of a layer are that is moved and scaled; egui gives them
+/// the places within the layer.
+pub(super) fn place_for_readers(ui: &Ui, to_global: TSTransform) {
+    let scale = f64::from(to_global.scaling);
+    let [x, y] = [to_global.translation.x.into(), to_global.translation.y.into()];
+    let transform = egui::accesskit::Affine::new([scale, 0.0, 0.0, scale, x, y]);
+    ui.ctx().accesskit_node_builder(ui.unique_id(), |node| node.set_transform(transform));
+}
+
 enum Pinned {
     In(InPinId),
     Out(OutPinId),
@@ -163,6 +172,7 @@ impl SnarlViewer<String> for View<'_, '_> {
 
     fn final_node_rect(&mut self, id: NodeId, rect: Rect, ui: &mut Ui, snarl: &mut Snarl<String>) {
         if let Some(node) = snarl.get_node(id).cloned() {
+            place_for_readers(ui, self.state.to_global);
             self.gestures(ui, id, &node);
             self.state.rects.insert(node, rect);
         }

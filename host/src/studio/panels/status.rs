@@ -57,7 +57,7 @@ pub fn show(ui: &mut Ui, status: &Status) {
                 let (text, refused) = &status.said;
                 let colour = if *refused { colours.failed } else { colours.text };
                 let response = ui.add(egui::Label::new(RichText::new(text).color(colour)).truncate());
-                crate::studio::parameters::rename(&response, &format!("status: {text}"));
+                crate::studio::parameters::retext(&response, &format!("status: {text}"));
             });
         });
     });

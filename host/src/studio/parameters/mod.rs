@@ -167,7 +167,7 @@ fn label(ui: &mut Ui, row: Row<'_>, actions: &mut Vec<Action>) {
     let response = response.inner.on_hover_text(row.hint());
     // The widget carries the name; twice would confuse who hears it.
     let caption = format!("{} label", row.name());
-    rename(&response, &caption);
+    retext(&response, &caption);
     reset_menu(&response, row, actions);
 }
 
@@ -188,6 +188,11 @@ fn reset_menu(response: &Response, row: Row<'_>, actions: &mut Vec<Action>) {
             ui.close();
         }
     });
+}
+
+/// Gives a text another wording for who hears it: one that says what it belongs to.
+pub(super) fn retext(response: &Response, text: &str) {
+    response.ctx.accesskit_node_builder(response.id, |node| node.set_value(text));
 }
 
 /// Gives a widget the name that a screen reader reads (and a test looks for).

@@ -1,0 +1,56 @@
+//! The canvas: selecting, moving, frames and notes.
+
+use crate::desk::Desk;
+use eframe::egui::{Key, Modifiers, vec2};
+use serde_json::json;
+
+fn two() -> serde_json::Value {
+    json!({ "one": { "type": "test.number" }, "two": { "type": "test.number" } })
+}
+
+#[test]
+fn dragging_one_of_the_selected_nodes_moves_them_all_as_one_step() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("two.json", two())));
+    let before = [seen.studio().session().position("one"), seen.studio().session().position("two")];
+    seen.key(Modifiers::COMMAND, Key::A);
+    let from = seen.harness_rect("node one").center_top() + vec2(0.0, 8.0);
+    seen.drag(from, from + vec2(60.0, 40.0));
+    let zoom = seen.studio().canvas().zoom();
+    let after = [seen.studio().session().position("one"), seen.studio().session().position("two")];
+    for (before, after) in before.iter().zip(after) {
+        let moved = vec2(after[0] - before[0], after[1] - before[1]) * zoom;
+        assert!((moved - vec2(60.0, 40.0)).length() < 12.0, "moved by {moved}, {:?}", seen.labels());
+    }
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(seen.studio().session().position("one"), before[0]);
+}
+
+#[test]
+fn a_box_selects_what_it_touches_and_a_click_beside_selects_nothing() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("two.json", two())));
+    let (one, two) = (seen.harness_rect("node one"), seen.harness_rect("node two"));
+    let all = one.union(two).expand(12.0);
+    seen.drag_with(Modifiers::SHIFT, all.min, all.max);
+    assert_eq!(seen.studio().session().selection().len(), 2);
+    seen.click_at(all.min - vec2(20.0, 0.0));
+    assert!(seen.studio().session().selection().is_empty());
+}
+
+#[test]
+fn a_frame_is_put_around_the_selected_nodes_and_moves_them() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("two.json", two())));
+    seen.key(Modifiers::COMMAND, Key::A);
+    seen.key(Modifiers::NONE, Key::F);
+    seen.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(seen.studio().session().frames().len(), 1);
+    let before = seen.studio().session().position("two");
+    let from = seen.center("frame Frame");
+    seen.drag(from, from + vec2(50.0, 30.0));
+    let after = seen.studio().session().position("two");
+    assert!(after[0] > before[0] + 10.0 && after[1] > before[1] + 5.0, "{before:?} {after:?}");
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(seen.studio().session().position("two"), before);
+}

@@ -1,0 +1,221 @@
+//! A studio on a desk: a folder of its own, the fake plugins, and a window of 1280 × 720 that nobody sees.
+
+use crate::fakes::{Diary, plugin};
+use eframe::egui::{self, Event, Key, Modifiers, PointerButton, Pos2, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use mgie_host::engine::{Budgets, Engine};
+use mgie_host::plugins::Catalogue;
+use mgie_host::studio::{Setup, Studio};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something before it gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Desk {
+    pub folder: tempfile::TempDir,
+    pub diary: Diary,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), diary: Diary::default() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a graph, given as the inside of `nodes`.
+    pub fn graph(&self, name: &str, nodes: Value) -> PathBuf {
+        let path = self.path(name);
+        let text = serde_json::to_string_pretty(&json!({ "mgie": 1, "nodes": nodes })).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn read(&self, name: &str) -> Value {
+        serde_json::from_str(&std::fs::read_to_string(self.path(name)).unwrap()).unwrap()
+    }
+
+    pub fn setup(&self, graph: Option<PathBuf>) -> Setup {
+        let catalogue = Arc::new(Catalogue::of([plugin(&self.diary)]));
+        let budgets = Budgets { cache_bytes: 1 << 30, weights_bytes: None };
+        Setup {
+            engine: Arc::new(Engine::new(catalogue, budgets)),
+            models: Some(self.folder.path().to_owned()),
+            threads: Some(2),
+            graph,
+            data: Some(self.path("data")),
+        }
+    }
+
+    /// Opens a studio.
+    pub fn open(&self, graph: Option<PathBuf>) -> Seen {
+        self.open_at(graph, 1.0)
+    }
+
+    /// Opens a studio on a screen with so many pixels a point.
+    pub fn open_at(&self, graph: Option<PathBuf>, pixels_per_point: f32) -> Seen {
+        let harness = Harness::builder()
+            .with_size(vec2(1280.0, 720.0))
+            .with_pixels_per_point(pixels_per_point)
+            .with_max_steps(64)
+            .build_ui_state(|ui, studio: &mut Studio| studio.ui(ui), Studio::new(self.setup(graph)));
+        let mut seen = Seen { harness };
+        seen.rest();
+        seen
+    }
+}
+
+/// A studio as a test sees it.
+pub struct Seen {
+    pub harness: Harness<'static, Studio>,
+}
+
+impl Seen {
+    pub fn studio(&self) -> &Studio {
+        self.harness.state()
+    }
+
+    /// Frames until nothing moves any more.
+    pub fn rest(&mut self) {
+        self.harness.run_ok();
+    }
+
+    pub fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.rest();
+    }
+
+    pub fn secondary(&mut self, label: &str) {
+        self.harness.get_by_label(label).click_secondary();
+        self.rest();
+    }
+
+    pub fn has(&self, label: &str) -> bool {
+        self.harness.query_all_by_label(label).next().is_some()
+    }
+
+    pub fn has_text(&self, part: &str) -> bool {
+        self.harness.query_all_by_label_contains(part).next().is_some()
+    }
+
+    pub fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.rest();
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.harness.event(event);
+        self.rest();
+    }
+
+    /// Types a value into the field of that label, in the place of what is there.
+    pub fn type_into(&mut self, label: &str, text: &str) {
+        self.harness.get_by_label(label).click();
+        self.rest();
+        self.harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+        self.harness.step();
+        self.event(Event::Text(text.to_owned()));
+        self.key(Modifiers::NONE, Key::Enter);
+    }
+
+    /// Drags with the primary button from one place of the window to another.
+    pub fn drag(&mut self, from: Pos2, to: Pos2) {
+        self.drag_with(Modifiers::NONE, from, to);
+    }
+
+    /// The same with keys held.
+    pub fn drag_with(&mut self, modifiers: Modifiers, from: Pos2, to: Pos2) {
+        let button = |pos: Pos2, pressed: bool| Event::PointerButton {
+            pos,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers,
+        };
+        self.harness.event(Event::ModifiersChanged(modifiers));
+        self.harness.event(Event::PointerMoved(from));
+        self.harness.step();
+        self.harness.event(button(from, true));
+        self.harness.step();
+        for part in 1..=4 {
+            self.harness.event(Event::PointerMoved(from + (to - from) * (part as f32 / 4.0)));
+            self.harness.step();
+        }
+        self.harness.event(button(to, false));
+        self.harness.step();
+        self.harness.event(Event::ModifiersChanged(Modifiers::NONE));
+        self.rest();
+    }
+
+    pub fn click_at(&mut self, at: Pos2) {
+        self.drag(at, at);
+    }
+
+    pub fn harness_rect(&self, label: &str) -> egui::Rect {
+        self.harness.get_by_label(label).rect()
+    }
+
+    pub fn center(&self, label: &str) -> Pos2 {
+        self.harness.get_by_label(label).rect().center()
+    }
+
+    pub fn select(&mut self, node: &str) {
+        self.click(&format!("Go to {node}"));
+        assert_eq!(self.studio().session().selection().iter().collect::<Vec<_>>(), [node]);
+    }
+
+    /// Frames until something is so.
+    pub fn until(&mut self, what: &str, is_so: impl Fn(&Studio) -> bool) {
+        self.until_busy(what, is_so);
+        self.rest();
+    }
+
+    /// The same while something moves all the time, such as a progress bar.
+    pub fn until_busy(&mut self, what: &str, is_so: impl Fn(&Studio) -> bool) {
+        let began = Instant::now();
+        while !is_so(self.harness.state()) {
+            assert!(began.elapsed() < PATIENCE, "waited in vain until {what}; {:?}", self.studio().said());
+            std::thread::sleep(Duration::from_millis(5));
+            self.harness.step();
+        }
+    }
+
+    /// Runs everything, and waits until it is over.
+    pub fn run(&mut self) {
+        self.click("Run all (tool)");
+        self.until("the run is over", |studio| !studio.runner().is_running());
+    }
+
+    pub fn wire(&self, node: &str, input: &str) -> Option<String> {
+        let node = self.studio().session().document().nodes.get(node)?;
+        Some(node.inputs.get(input)?.as_str().to_owned())
+    }
+
+    pub fn parameter(&self, node: &str, parameter: &str) -> Option<Value> {
+        self.studio().session().document().nodes.get(node)?.params.get(parameter).cloned()
+    }
+
+    /// What was put on the clipboard in the last frames.
+    pub fn copied(&mut self, modifiers_and_event: Event) -> Option<String> {
+        self.harness.event(modifiers_and_event);
+        self.harness.step();
+        self.harness.output().platform_output.commands.iter().find_map(|command| match command {
+            egui::OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        })
+    }
+
+    /// The whole tree, for a failing test to print.
+    pub fn labels(&self) -> Vec<String> {
+        self.harness
+            .query_all(egui_kittest::kittest::by())
+            .filter_map(|node| node.accesskit_node().label().or_else(|| node.accesskit_node().value()))
+            .filter(|label| !label.is_empty())
+            .collect()
+    }
+}

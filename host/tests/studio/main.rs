@@ -1,0 +1,14 @@
+//! The studio, driven through its accessibility tree, without a window, a display or a GPU. The plugins are fakes of this
+//! process, so that a run takes no time.
+
+#![cfg(feature = "studio")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod canvas;
+mod desk;
+mod editing;
+#[path = "../fakes/mod.rs"]
+mod fakes;
+mod files;
+mod running;
+mod window;

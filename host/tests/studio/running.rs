@@ -1,0 +1,79 @@
+//! Runs as the studio shows them.
+
+use crate::desk::Desk;
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+use mgie_host::running::NodeState;
+use serde_json::json;
+
+fn sum() -> serde_json::Value {
+    json!({
+        "one": { "type": "test.number", "params": { "value": 2.0 } },
+        "sum": { "type": "test.add", "params": { "more": 1.0 }, "inputs": { "a": "one.number" } },
+    })
+}
+
+#[test]
+fn a_run_shows_what_flowed_and_the_next_one_runs_only_what_changed() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    seen.run();
+    assert_eq!(seen.studio().runner().value("sum", "number").unwrap().as_number(), Some(3.0));
+    assert_eq!(desk.diary.take(), ["add", "number"]);
+    seen.select("sum");
+    seen.type_into("More", "5");
+    assert_eq!(seen.studio().runner().state("sum"), &NodeState::Stale);
+    seen.run();
+    assert_eq!(desk.diary.take(), ["add"]);
+    assert_eq!(seen.studio().runner().state("one"), &NodeState::Cached);
+    assert!(seen.has("state of one: cached"), "{:?}", seen.labels());
+}
+
+#[test]
+fn a_change_runs_again_where_that_is_switched_on() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    seen.click("Run on change (tool)");
+    seen.select("one");
+    seen.type_into("Value", "9");
+    seen.until("the change was run", |studio| {
+        studio.runner().value("sum", "number").and_then(|value| value.as_number()) == Some(10.0)
+    });
+}
+
+#[test]
+fn a_run_that_hangs_is_cancelled_while_the_window_goes_on() {
+    let desk = Desk::new();
+    let graph = json!({ "stuck": { "type": "test.stuck" }, "end": { "type": "test.take", "inputs": { "number": "stuck.number" } } });
+    let mut seen = desk.open(Some(desk.graph("stuck.json", graph)));
+    seen.harness.get_by_label("Run all (tool)").click();
+    seen.until_busy("the node runs", |studio| matches!(studio.runner().state("stuck"), NodeState::Running { .. }));
+    assert_eq!(seen.studio().runner().state("end"), &NodeState::Waiting);
+    seen.harness.key_press_modifiers(Modifiers::COMMAND, Key::Period);
+    seen.until_busy("it has stopped", |studio| !studio.runner().is_running());
+    seen.rest();
+    assert_eq!(seen.studio().said(), ("Stopped", false));
+}
+
+#[test]
+fn a_failing_node_shows_what_is_wrong_and_what_to_do() {
+    let desk = Desk::new();
+    let graph = json!({ "bad": { "type": "test.bad", "params": { "how": "fail" } } });
+    let mut seen = desk.open(Some(desk.graph("bad.json", graph)));
+    seen.run();
+    assert!(seen.has("state of bad: failed"), "{:?}", seen.labels());
+    assert!(seen.has_text("[256, 768]"), "{:?}", seen.labels());
+    assert!(seen.has("→ wire in another"), "{:?}", seen.labels());
+    assert!(seen.studio().said().1);
+}
+
+#[test]
+fn a_node_that_panics_takes_nothing_with_it() {
+    let desk = Desk::new();
+    let graph = json!({ "bad": { "type": "test.bad", "params": { "how": "panic" } } });
+    let mut seen = desk.open(Some(desk.graph("bad.json", graph)));
+    seen.run();
+    assert!(seen.has_text("the node fell over"), "{:?}", seen.labels());
+    seen.select("bad");
+    assert!(seen.has("How"));
+}
