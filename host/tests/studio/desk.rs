@@ -152,8 +152,15 @@ impl Seen {
         self.rest();
     }
 
+    /// A click that is short enough to be one.
     pub fn click_at(&mut self, at: Pos2) {
-        self.drag(at, at);
+        self.harness.event(Event::PointerMoved(at));
+        self.harness.step();
+        for pressed in [true, false] {
+            let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
+            self.harness.event(Event::PointerButton { pos: at, button, pressed, modifiers });
+        }
+        self.rest();
     }
 
     pub fn harness_rect(&self, label: &str) -> egui::Rect {
