@@ -251,7 +251,17 @@ impl Entry {
     pub fn keys(&self, ctx: &egui::Context) -> String {
         match self.shortcut {
             Some(Keys::Anywhere(keys) | Keys::OnCanvas(keys) | Keys::System(keys)) => {
-                if keys.logical_key == Key::Questionmark { "?".to_owned() } else { ctx.format_shortcut(&keys) }
+                let text = ctx.format_shortcut(&keys);
+                let sign = match keys.logical_key {
+                    Key::Questionmark => return "?".to_owned(),
+                    Key::OpenBracket => "[",
+                    Key::CloseBracket => "]",
+                    Key::Period => ".",
+                    Key::Plus => return "+".to_owned(),
+                    Key::Minus => "-",
+                    _ => return text,
+                };
+                text.replace(keys.logical_key.name(), sign)
             }
             None => String::new(),
         }

@@ -91,10 +91,8 @@ impl Palette {
             let text = format!("Nodes that fit {}.{}", wire.node, wire.socket);
             ui.label(RichText::new(text).color(theme::of(ui).dim));
         }
-        let field = egui::TextEdit::singleline(&mut self.typed)
-            .hint_text("Find a node")
-            .desired_width(WIDTH - 8.0)
-            .lock_focus(true);
+        let field =
+            egui::TextEdit::singleline(&mut self.typed).hint_text("Find a node").desired_width(WIDTH).lock_focus(true);
         let field = ui.add(field);
         super::parameters::rename(&field, "Find a node");
         if field.changed() {

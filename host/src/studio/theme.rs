@@ -114,7 +114,9 @@ pub fn apply(ctx: &Context) {
         visuals.warn_fg_color = colours.warning;
         visuals.window_corner_radius = CornerRadius::same(6);
         visuals.menu_corner_radius = CornerRadius::same(6);
-        visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, colours.grid.lerp_to_gamma(colours.edge, 0.5));
+        let line = colours.canvas.lerp_to_gamma(colours.dim, 0.3);
+        visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, line);
+        visuals.panel_fill = colours.node.lerp_to_gamma(colours.canvas, 0.5);
         visuals.slider_trailing_fill = true;
         ctx.set_visuals_of(theme, visuals);
     }

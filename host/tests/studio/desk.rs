@@ -1,7 +1,7 @@
 //! A studio on a desk: a folder of its own, the fake plugins, and a window of 1280 × 720 that nobody sees.
 
 use crate::fakes::{Diary, plugin};
-use eframe::egui::{self, Event, Key, Modifiers, PointerButton, Pos2, vec2};
+use eframe::egui::{self, Event, Key, Modifiers, PointerButton, Pos2, Vec2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use mgie_host::engine::{Budgets, Engine};
@@ -60,11 +60,16 @@ impl Desk {
 
     /// Opens a studio on a screen with so many pixels a point.
     pub fn open_at(&self, graph: Option<PathBuf>, pixels_per_point: f32) -> Seen {
+        Self::show(Studio::new(self.setup(graph)), vec2(1280.0, 720.0), pixels_per_point)
+    }
+
+    /// Shows a studio in a window of that size, in points.
+    pub fn show(studio: Studio, size: Vec2, pixels_per_point: f32) -> Seen {
         let harness = Harness::builder()
-            .with_size(vec2(1280.0, 720.0))
+            .with_size(size)
             .with_pixels_per_point(pixels_per_point)
             .with_max_steps(64)
-            .build_ui_state(|ui, studio: &mut Studio| studio.ui(ui), Studio::new(self.setup(graph)));
+            .build_ui_state(|ui, studio: &mut Studio| studio.ui(ui), studio);
         let mut seen = Seen { harness };
         seen.rest();
         seen
@@ -131,12 +136,8 @@ impl Seen {
 
     /// The same with keys held.
     pub fn drag_with(&mut self, modifiers: Modifiers, from: Pos2, to: Pos2) {
-        let button = |pos: Pos2, pressed: bool| Event::PointerButton {
-            pos,
-            button: PointerButton::Primary,
-            pressed,
-            modifiers,
-        };
+        let button =
+            |pos: Pos2, pressed: bool| Event::PointerButton { pos, button: PointerButton::Primary, pressed, modifiers };
         self.harness.event(Event::ModifiersChanged(modifiers));
         self.harness.event(Event::PointerMoved(from));
         self.harness.step();

@@ -10,5 +10,6 @@ mod editing;
 #[path = "../fakes/mod.rs"]
 mod fakes;
 mod files;
+mod pictures;
 mod running;
 mod window;

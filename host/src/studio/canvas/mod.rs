@@ -142,6 +142,7 @@ impl Canvas {
     pub fn show(&mut self, ui: &mut Ui, mut shown: Shown<'_>) {
         self.sync(shown.session, shown.sockets);
         self.state.screen = ui.available_rect_before_wrap();
+        self.state.dark = ui.visuals().dark_mode;
         self.state.wire_now = None;
         self.state.dropped = None;
         let modifiers = ui.input(|input| input.modifiers);
@@ -237,7 +238,7 @@ fn style(ui: &Ui) -> SnarlStyle {
         ),
         header_drag_space: Some(Vec2::ZERO),
         collapsible: Some(false),
-        pin_size: Some(11.0),
+        pin_size: Some(pins::SOCKET),
         pin_placement: Some(PinPlacement::Inside),
         wire_width: Some(2.0),
         wire_frame_size: Some(60.0),

@@ -71,7 +71,7 @@ impl View<'_, '_> {
         let (text, colour) = self.badge(name, node, colours);
         let label = label_of(self, name, node);
         let shown = ui.horizontal(|ui| {
-            ui.set_min_width(WIDTH);
+            ui.set_min_width(WIDTH - 12.0);
             let arrow = if collapsed { "⏵" } else { "⏷" };
             let arrow = ui.add(Label::new(RichText::new(arrow).color(colours.dim)).sense(Sense::click()));
             parameters::retext(&arrow, &format!("collapse {name}"));
@@ -79,7 +79,7 @@ impl View<'_, '_> {
                 let nodes = vec![name.to_owned()];
                 self.shown.actions.push(Action::Edit(Edit::Collapse { nodes, collapsed: !collapsed }));
             }
-            let room = WIDTH - 30.0;
+            let room = WIDTH - 42.0;
             ui.add(Label::new(RichText::new(name).strong().color(colours.text)).truncate());
             if label != name && label.len() + name.len() < 30 {
                 ui.add(Label::new(RichText::new(label).small().color(colours.dim)));

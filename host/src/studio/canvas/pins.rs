@@ -11,6 +11,9 @@ use egui_snarl::ui::{PinWireInfo, SnarlPin, SnarlStyle, WireStyle};
 /// Height of a row.
 pub(super) const ROW: f32 = 18.0;
 
+/// Size of a socket.
+pub(super) const SOCKET: f32 = 11.0;
+
 /// How a socket takes part in the wire that is being dragged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -106,6 +109,10 @@ impl View<'_, '_> {
             _ if !socket.known => colours.failed,
             _ => colours.text,
         };
+        if is_output {
+            // Snarl keeps room for the socket on the left of a row only.
+            ui.add_space(SOCKET);
+        }
         let label = ui.label(RichText::new(&socket.label).color(colour));
         if is_output && let Some(value) = self.shown.runner.value(node, &socket.id) {
             let brief = kinds::brief(value);

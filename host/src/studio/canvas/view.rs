@@ -303,9 +303,7 @@ impl State {
                 all.is_finite().then(|| fit(all))
             }
             Look::Nodes(names) => bounds(names.iter().collect()).filter(|all| all.is_finite()).map(fit),
-            Look::Node(name) => {
-                Some(zoomed(self.to_global.scaling.max(READABLE * 1.5), self.rects.get(name)?.center()))
-            }
+            Look::Node(name) => Some(zoomed(self.to_global.scaling.max(0.9), self.rects.get(name)?.center())),
             Look::Zoom(factor) => Some(zoomed(self.to_global.scaling * factor, middle)),
             Look::Actual => Some(zoomed(1.0, middle)),
         }
