@@ -196,3 +196,22 @@ fn models_says_where_it_looked_and_what_the_environment_names() {
     assert_eq!(report["origin"], "environment");
     assert!(report["folder"].as_str().unwrap().ends_with("weights"));
 }
+
+#[test]
+fn what_is_muted_is_left_alone_and_what_needs_it_is_told_its_name() {
+    let bare = Bare::new();
+    bare.write("g.json", r#"{ "mgie": 1, "nodes": { "a": { "type": "x.y", "off": "mute" } } }"#);
+    let (code, said, complained) = bare.run(&["check", "g.json"]);
+    assert_eq!((code, complained.lines().count()), (Some(0), 1), "{said}{complained}");
+    assert!(complained.starts_with("warning: node `a`, type: "), "{complained}");
+    let (code, _, complained) = bare.run(&["run", "g.json"]);
+    assert_eq!(code, Some(2));
+    assert!(complained.contains("nothing to do"), "{complained}");
+    let (code, _, complained) = bare.run(&["run", "g.json", "--only", "a"]);
+    assert_eq!(code, Some(2));
+    assert!(complained.contains("node `a`, name: expected a node that is on, found one that is muted"), "{complained}");
+    bare.write("g.json", r#"{ "mgie": 1, "nodes": { "a": { "type": "x.y", "off": "perhaps" } } }"#);
+    let (code, _, complained) = bare.run(&["check", "g.json"]);
+    assert_eq!(code, Some(2));
+    assert!(complained.contains("node `a`: `off` is \"mute\" or \"bypass\", or left out"), "{complained}");
+}

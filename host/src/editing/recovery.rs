@@ -1,5 +1,5 @@
 //! What is not saved, kept where it outlives the process: each session writes its graph to a file of its own in the
-//! user's data folder, and takes it away when it ends well. What is found there and belongs to no living process was
+//! user's data folder, and takes it away when it ends well ([`Recovery::clear`]). What is found there and belongs to no living process was
 //! left by one that was killed.
 
 use super::session::Session;
@@ -103,6 +103,9 @@ impl Recovery {
             // What cannot be removed is offered once more, which does no harm.
             drop(std::fs::remove_file(self.path()));
         }
+        if self.lock.take().is_some() {
+            drop(std::fs::remove_file(self.lock_path()));
+        }
     }
 
     /// What processes that are gone left behind, the newest first. Files that cannot be read are passed over.
@@ -119,6 +122,10 @@ impl Recovery {
         self.folder.join(format!("{}.json", self.id))
     }
 
+    fn lock_path(&self) -> PathBuf {
+        self.path().with_extension("lock")
+    }
+
     /// Makes the folder and the sign that the session lives.
     fn live(&mut self) -> Result<(), Failure> {
         if self.lock.is_some() {
@@ -126,7 +133,7 @@ impl Recovery {
         }
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| Failure::file(&self.folder, format!("the folder cannot be made ({error})")))?;
-        let path = self.folder.join(format!("{}.lock", self.id));
+        let path = self.lock_path();
         let lock = File::create(&path)
             .map_err(|error| Failure::file(&path, format!("the file cannot be written ({error})")))?;
         // Where the system has no locks, a living session's graph is offered to another one, which loses nothing.
@@ -139,15 +146,6 @@ impl Recovery {
         let lock = path.with_extension("lock");
         path == self.path()
             || File::open(lock).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
-    }
-}
-
-impl Drop for Recovery {
-    fn drop(&mut self) {
-        // The graph itself stays unless it was cleared: a session that ends without that was not asked.
-        if self.lock.take().is_some() && self.written.is_none() {
-            drop(std::fs::remove_file(self.folder.join(format!("{}.lock", self.id))));
-        }
     }
 }
 

@@ -216,7 +216,9 @@ impl Session {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let folder = path.parent().map_or_else(|| self.folder.clone(), Path::to_owned);
         let mut document = self.document.clone();
-        move_paths(&mut document, catalogue, &self.folder, &folder);
+        if folder != self.folder {
+            move_paths(&mut document, catalogue, &self.folder, &folder);
+        }
         document.save(&path)?;
         if folder != self.folder {
             self.history.change_all(|kept| move_paths(kept, catalogue, &self.folder, &folder));

@@ -189,10 +189,11 @@ impl Engine {
         });
         let executed = self.execute(&plan, options, carried, observer);
         let mut values = HashMap::new();
-        for (node, output) in &targets.outputs {
+        for target in &targets.outputs {
+            let (node, output) = plan.stand_ins.get(target).unwrap_or(target);
             let outputs = plan.by_node.get(node).and_then(|task| executed.values.get(task));
             if let Some(value) = outputs.and_then(|outputs| output_of(outputs, output)) {
-                values.insert((node.clone(), output.clone()), value);
+                values.insert(target.clone(), value);
             }
         }
         let mut report = report(&plan, executed.reports, executed.warnings, began);

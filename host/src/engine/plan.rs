@@ -5,9 +5,9 @@ use super::fingerprint::{FileHashes, Stamp};
 use super::preparation::Preparation;
 use super::weights::WeightsUse;
 use super::{RunOptions, Targets};
-use crate::document::Document;
+use crate::document::{Document, Off};
 use crate::plugins::{Catalogue, NodeType};
-use crate::validate::{self, Place, Problem};
+use crate::validate::{self, Live, Place, Problem};
 use mgie_plugin_api::Value;
 use serde_json::Map;
 use std::collections::{HashMap, HashSet};
@@ -52,6 +52,8 @@ pub(super) struct Plan {
     pub wanted: Vec<usize>,
     /// What is unusual about the graph.
     pub warnings: Vec<Problem>,
+    /// Outputs of bypassed nodes, and those whose values they pass on.
+    pub stand_ins: HashMap<(String, String), (String, String)>,
 }
 
 impl Plan {
@@ -67,10 +69,13 @@ impl Plan {
         hashes: &FileHashes,
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        check_targets(document, catalogue, targets, &mut problems);
-        let asked = asked_for(document, catalogue, targets);
+        let whole = document;
+        let live = Live::of(whole, catalogue);
+        let document: &Document = &live.document;
+        check_targets(whole, &live, catalogue, targets, &mut problems);
+        let asked = asked_for(&live, catalogue, targets);
         let needed = closure(document, &asked);
-        let found = validate::validate(document, catalogue);
+        let found = validate::validate_live(whole, &live, catalogue);
         // With the whole graph asked for, every node counts: one of unknown type may have been meant to save.
         let counts = |problem: &Problem| targets.side_effects || needed.contains(problem.node.as_str());
         let sound = problems.is_empty() && !found.iter().any(|problem| problem.is_error() && counts(problem));
@@ -81,6 +86,7 @@ impl Plan {
             by_key: HashMap::new(),
             wanted: Vec::new(),
             warnings: Vec::new(),
+            stand_ins: HashMap::new(),
         };
         let mut preparation = Preparation::new(options, hashes);
         // Where the graph has problems already, its files are looked at all the same, so that all are told at once.
@@ -98,6 +104,7 @@ impl Plan {
         plan.wanted.sort_unstable();
         plan.wanted.dedup();
         plan.measure_reach();
+        plan.stand_ins = live.stand_ins;
         Ok(plan)
     }
 
@@ -187,6 +194,7 @@ impl Plan {
             by_key: HashMap::new(),
             wanted: vec![0],
             warnings: Vec::new(),
+            stand_ins: HashMap::new(),
         })
     }
 }
@@ -211,17 +219,37 @@ impl Task {
     }
 }
 
-fn check_targets(document: &Document, catalogue: &Catalogue, targets: &Targets, problems: &mut Vec<Problem>) {
+fn check_targets(
+    document: &Document,
+    live: &Live<'_>,
+    catalogue: &Catalogue,
+    targets: &Targets,
+    problems: &mut Vec<Problem>,
+) {
     let unknown = |name: &str| {
         let remedy = crate::spelling::remedy(name, document.nodes.keys().map(String::as_str));
         Problem::error(name, Place::Name, "a node of this graph").remedy(remedy.unwrap_or_default())
     };
-    problems.extend(targets.nodes.iter().filter(|name| !document.nodes.contains_key(*name)).map(|name| unknown(name)));
+    let is_off = |name: &str, off: Off| {
+        Problem::error(name, Place::Name, "a node that is on")
+            .found(format!("one that is {}", off.participle()))
+            .remedy("switch it on, or ask for another one")
+    };
+    problems.extend(targets.nodes.iter().filter_map(|name| match document.nodes.get(name) {
+        None => Some(unknown(name)),
+        Some(node) => node.off.map(|off| is_off(name, off)),
+    }));
     for (name, output) in &targets.outputs {
         let Some(node) = document.nodes.get(name) else {
             problems.push(unknown(name));
             continue;
         };
+        if let Some(off) = node.off
+            && !live.stand_ins.contains_key(&(name.clone(), output.clone()))
+        {
+            problems.push(is_off(name, off));
+            continue;
+        }
         let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };
         let outputs = || node_type.description.outputs.iter().map(|socket| socket.id.as_str());
         if !outputs().any(|id| id == output) {
@@ -235,14 +263,20 @@ fn check_targets(document: &Document, catalogue: &Catalogue, targets: &Targets, 
 }
 
 /// The nodes that are asked for themselves, in the graph's order.
-fn asked_for<'d>(document: &'d Document, catalogue: &Catalogue, targets: &Targets) -> Vec<&'d str> {
+fn asked_for<'l>(live: &'l Live<'_>, catalogue: &Catalogue, targets: &Targets) -> Vec<&'l str> {
+    let outputs: HashSet<&str> = targets
+        .outputs
+        .iter()
+        .map(|target| live.stand_ins.get(target).map_or(target.0.as_str(), |(source, _)| source.as_str()))
+        .collect();
+    let nodes: HashSet<&str> = targets.nodes.iter().map(String::as_str).collect();
     let saves = |node_type: &str| catalogue.node_type(node_type).is_some_and(|known| known.description.side_effect);
-    document
+    live.document
         .nodes
         .iter()
         .filter(|(name, node)| {
-            targets.nodes.contains(name)
-                || targets.outputs.iter().any(|(target, _)| target == *name)
+            nodes.contains(name.as_str())
+                || outputs.contains(name.as_str())
                 || (targets.side_effects && saves(&node.node_type))
         })
         .map(|(name, _)| name.as_str())

@@ -7,7 +7,7 @@ use super::state::{Ending, NodeState, Status};
 use super::waking::Waker;
 use crate::document::Document;
 use crate::engine::{CancelToken, Engine, Outcome, RunOptions, RunReport, Targets, resident_bytes};
-use crate::validate::Problem;
+use crate::validate::{Live, Problem};
 use mgie_plugin_api::{Level, Value};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +25,8 @@ pub struct Runner {
     run: Option<Run>,
     /// What is known of each node, by name.
     nodes: HashMap<String, Seen>,
+    /// The content of each node in the document as it is now.
+    contents: HashMap<String, blake3::Hash>,
     log: VecDeque<LogLine>,
     report: Option<RunReport>,
     problems: Vec<Problem>,
@@ -58,10 +60,17 @@ struct Seen {
 }
 
 impl Seen {
-    fn set(&mut self, state: NodeState, content: Option<blake3::Hash>) {
+    /// `now` is the node's content in the document as it is now.
+    fn set(&mut self, state: NodeState, content: Option<blake3::Hash>, now: Option<&blake3::Hash>) {
         self.state = state;
         self.content = content;
-        self.stale = false;
+        self.compare(now);
+    }
+
+    /// Marks the state as stale where it is not that of the document.
+    fn compare(&mut self, now: Option<&blake3::Hash>) {
+        let differs = self.content.zip(now).is_some_and(|(content, now)| content != *now);
+        self.stale = differs && !self.state.is_busy();
     }
 }
 
@@ -96,6 +105,7 @@ impl Runner {
             waker: Waker::new(wake),
             run: None,
             nodes: HashMap::new(),
+            contents: HashMap::new(),
             log: VecDeque::new(),
             report: None,
             problems: Vec::new(),
@@ -122,11 +132,12 @@ impl Runner {
         self.report = None;
         self.problems.clear();
         self.ending = None;
+        self.contents = contents(&document, self.engine.catalogue());
         self.run = Some(Run {
             cancel,
             inbox: Arc::clone(&inbox),
-            contents: contents(&document, self.engine.catalogue()),
-            stand_ins: HashMap::new(),
+            contents: self.contents.clone(),
+            stand_ins: Live::of(&document, self.engine.catalogue()).stand_ins,
             needed: HashSet::new(),
             through: HashSet::new(),
         });
@@ -251,10 +262,8 @@ impl Runner {
     pub fn edited(&mut self, document: &Document) {
         let contents = contents(document, self.engine.catalogue());
         self.follow_renames(document, &contents);
-        for (name, seen) in &mut self.nodes {
-            seen.stale = !seen.state.is_busy()
-                && seen.content.is_some_and(|content| contents.get(name).is_some_and(|now| *now != content));
-        }
+        self.nodes.iter_mut().for_each(|(name, seen)| seen.compare(contents.get(name)));
+        self.contents = contents;
     }
 
     /// Forgets everything that is known of nodes, as for another document. A run that goes on is cancelled.
@@ -262,6 +271,7 @@ impl Runner {
         self.cancel();
         self.run = None;
         self.nodes.clear();
+        self.contents.clear();
         self.report = None;
         self.problems.clear();
         self.ending = None;
@@ -317,7 +327,7 @@ impl Runner {
 
     fn step(&mut self, run: &mut Run, node: String, step: Step) {
         run.needed.insert(node.clone());
-        let content = run.contents.get(&node).copied();
+        let (content, now) = (run.contents.get(&node).copied(), self.contents.get(&node));
         let seen = self.nodes.entry(node.clone()).or_default();
         let state = match step {
             Step::Queued => NodeState::Waiting,
@@ -335,7 +345,7 @@ impl Runner {
                 seen.preview = None;
             }
         }
-        seen.set(state, content);
+        seen.set(state, content, now);
     }
 
     fn end(&mut self, run: &mut Run, end: End) {
@@ -384,7 +394,8 @@ impl Runner {
             let message =
                 told.strip_prefix(&start).map_or(told.as_str(), |rest| rest.trim_start_matches([',', ':', ' ']));
             let state = NodeState::Failed { message: message.to_owned(), remedy: problem.remedy.clone() };
-            self.nodes.entry(problem.node.clone()).or_default().set(state, run.contents.get(&problem.node).copied());
+            let (content, now) = (run.contents.get(&problem.node).copied(), self.contents.get(&problem.node));
+            self.nodes.entry(problem.node.clone()).or_default().set(state, content, now);
         }
         self.problems = problems;
     }
@@ -393,7 +404,7 @@ impl Runner {
     fn stop_busy(&mut self) {
         for seen in self.nodes.values_mut().filter(|seen| seen.state.is_busy()) {
             let state = if seen.values.is_empty() { NodeState::Idle } else { NodeState::Stale };
-            seen.set(state, None);
+            seen.set(state, None, None);
             seen.preview = None;
         }
     }

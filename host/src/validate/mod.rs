@@ -2,11 +2,13 @@
 //! expected, what was found and what to do. Only descriptions are looked at, and no file.
 
 mod cycle;
+mod off;
 mod parameters;
 mod problem;
 mod wires;
 
 pub(crate) use cycle::order;
+pub(crate) use off::Live;
 pub(crate) use parameters::{canonical, check as parameters};
 pub use problem::{Place, Problem, Severity};
 
@@ -23,6 +25,11 @@ pub const MAX_NAME: usize = 128;
 /// [`Severity::Error`], the graph can run.
 #[must_use]
 pub fn validate(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
+    validate_live(document, &Live::of(document, catalogue), catalogue)
+}
+
+/// [`validate`] for whoever knows the graph as it runs.
+pub(crate) fn validate_live(document: &Document, live: &Live<'_>, catalogue: &Catalogue) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut types: HashMap<&str, Arc<NodeType>> = HashMap::new();
     for (name, node) in &document.nodes {
@@ -33,16 +40,24 @@ pub fn validate(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
                 .remedy(format!("did you mean `{meant}`?"))
         }));
         match catalogue.node_type(&node.node_type) {
-            Some(found) => {
+            // What a node says that does not run does not matter yet.
+            Some(found) if node.off.is_none() => {
                 types.insert(name, found);
             }
-            None => problems.push(unknown_type(name, &node.node_type, catalogue)),
+            Some(_) => {}
+            None => {
+                let mut problem = unknown_type(name, &node.node_type, catalogue);
+                if node.off.is_some() {
+                    problem.severity = Severity::Warning;
+                }
+                problems.push(problem);
+            }
         }
     }
-    for (name, node) in &document.nodes {
+    for (name, node) in &live.document.nodes {
         let Some(node_type) = types.get(name.as_str()) else { continue };
         problems.extend(parameters::check(name, &node.params, &node_type.description));
-        wires::check(name, node, &node_type.description, document, &types, &mut problems);
+        wires::check(name, node, &node_type.description, live, &types, &mut problems);
     }
     let place: HashMap<&str, usize> = document.nodes.keys().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
     problems.sort_by_key(|problem| place.get(problem.node.as_str()).copied().unwrap_or(usize::MAX));

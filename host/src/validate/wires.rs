@@ -1,7 +1,7 @@
 //! Wires against the sockets at both their ends.
 
-use super::{Place, Problem};
-use crate::document::{Document, Node};
+use super::{Live, Place, Problem};
+use crate::document::{Node, Off};
 use crate::plugins::NodeType;
 use crate::spelling;
 use mgie_plugin_api::NodeDescription;
@@ -16,7 +16,7 @@ pub(super) fn check(
     name: &str,
     node: &Node,
     description: &NodeDescription,
-    document: &Document,
+    live: &Live<'_>,
     types: &HashMap<&str, Arc<NodeType>>,
     problems: &mut Vec<Problem>,
 ) {
@@ -34,10 +34,10 @@ pub(super) fn check(
             );
             continue;
         };
-        if !document.nodes.contains_key(source) {
+        if !live.document.nodes.contains_key(source) {
             let problem = Problem::error(name, place(), "a wire from a node of this graph")
                 .found(format!("\"{}\"", wire.as_str()));
-            let names = document.nodes.keys().map(String::as_str).filter(|other| *other != name);
+            let names = live.document.nodes.keys().map(String::as_str).filter(|other| *other != name);
             let remedy = (problems.len() < LOOKED_FOR).then(|| spelling::remedy(source, names)).flatten();
             let remedy = remedy.unwrap_or_else(|| "add the node or remove the wire".into());
             problems.push(problem.remedy(remedy));
@@ -76,6 +76,14 @@ pub(super) fn check(
     }
     for socket in &description.inputs {
         if !socket.optional && !node.inputs.contains_key(&socket.id) {
+            if let Some((source, off)) = live.cut.get(&(name.to_owned(), socket.id.clone())) {
+                problems.push(
+                    Problem::error(name, Place::Input(socket.id.clone()), kinds(&socket.accepts))
+                        .found(format!("a wire from `{source}`, which is {}", off.participle()))
+                        .remedy(off_remedy(source, *off)),
+                );
+                continue;
+            }
             let remedy = if problems.len() < LOOKED_FOR {
                 candidates(name, &socket.accepts, types)
             } else {
@@ -86,6 +94,16 @@ pub(super) fn check(
                     .found("no wire")
                     .remedy(remedy),
             );
+        }
+    }
+}
+
+/// What to do about an input whose wire comes from a node that is off.
+fn off_remedy(source: &str, off: Off) -> String {
+    match off {
+        Off::Mute => format!("switch `{source}` on, bypass it, or wire in another output"),
+        Off::Bypass => {
+            format!("nothing of such a kind is wired into `{source}`; switch it on, or wire in another output")
         }
     }
 }
