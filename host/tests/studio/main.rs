@@ -12,4 +12,5 @@ mod fakes;
 mod files;
 mod pictures;
 mod running;
+mod speed;
 mod window;

@@ -33,6 +33,9 @@ pub use node::{seconds_text, state_text};
 /// The least and the most that the canvas zooms.
 const ZOOM: [f32; 2] = [0.1, 3.0];
 
+/// Margin between a node's edge and what is in it, to the left and right.
+const SIDE: i8 = 6;
+
 /// What the canvas shows.
 pub struct Shown<'a> {
     /// The graph.
@@ -226,7 +229,7 @@ fn style(ui: &Ui) -> SnarlStyle {
     let frame = egui::Frame::new()
         .fill(colours.node)
         .corner_radius(6)
-        .inner_margin(Margin { left: 6, right: 6, top: 4, bottom: 6 })
+        .inner_margin(Margin { left: SIDE, right: SIDE, top: 4, bottom: 6 })
         .stroke(Stroke::new(1.0, colours.edge));
     SnarlStyle {
         node_layout: Some(NodeLayout::coil().with_min_pin_row_height(pins::ROW)),
@@ -239,7 +242,9 @@ fn style(ui: &Ui) -> SnarlStyle {
         header_drag_space: Some(Vec2::ZERO),
         collapsible: Some(false),
         pin_size: Some(pins::SOCKET),
-        pin_placement: Some(PinPlacement::Inside),
+        // Inside the frame. Snarl's own inside placement makes each row of outputs wider than the one above, so that
+        // labels lie under sockets; here, the rows keep the room for their sockets themselves.
+        pin_placement: Some(PinPlacement::Outside { margin: -(pins::SOCKET + SIDE as f32) }),
         wire_width: Some(2.0),
         wire_frame_size: Some(60.0),
         wire_layer: Some(WireLayer::BehindNodes),

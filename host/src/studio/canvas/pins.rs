@@ -109,10 +109,8 @@ impl View<'_, '_> {
             _ if !socket.known => colours.failed,
             _ => colours.text,
         };
-        if is_output {
-            // Snarl keeps room for the socket on the left of a row only.
-            ui.add_space(SOCKET);
-        }
+        // The room for the socket.
+        ui.add_space(SOCKET + 1.0);
         let label = ui.label(RichText::new(&socket.label).color(colour));
         if is_output && let Some(value) = self.shown.runner.value(node, &socket.id) {
             let brief = kinds::brief(value);

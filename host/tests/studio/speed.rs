@@ -1,0 +1,88 @@
+//! How long frames take with hundreds of nodes: layout and tessellation, on one core. Run by hand, optimised:
+//! `cargo test --release -p mgie-host --test studio -- --ignored --nocapture speed`.
+
+use crate::desk::Desk;
+use eframe::egui::{self, Event, Key, Modifiers, MouseWheelUnit, TouchPhase, vec2};
+use mgie_host::studio::Studio;
+use serde_json::{Map, json};
+use std::time::Duration;
+
+const NODES: usize = 500;
+
+fn large(desk: &Desk) -> std::path::PathBuf {
+    let mut nodes = Map::new();
+    let mut places = Map::new();
+    for index in 0..NODES {
+        let name = format!("n{index}");
+        let node = if index == 0 {
+            json!({ "type": "test.number" })
+        } else {
+            let (a, b) = (format!("n{}.number", index - 1), format!("n{}.number", index / 2));
+            json!({ "type": "test.add", "inputs": { "a": a, "b": b } })
+        };
+        places.insert(name.clone(), json!([(index % 25) * 320, (index / 25) * 260]));
+        nodes.insert(name, node);
+    }
+    let path = desk.path("large.json");
+    std::fs::write(&path, json!({ "mgie": 1, "nodes": nodes, "studio": places }).to_string()).unwrap();
+    path
+}
+
+/// A frame with its tessellation; how long it took.
+fn frame(context: &egui::Context, studio: &mut Studio, events: Vec<Event>, time: f64) -> Duration {
+    let screen_rect = Some(egui::Rect::from_min_size(egui::Pos2::ZERO, vec2(1280.0, 720.0)));
+    let input = egui::RawInput { screen_rect, events, time: Some(time), ..egui::RawInput::default() };
+    let began = worked();
+    let output = context.run_ui(input, |ui| studio.ui(ui));
+    drop(context.tessellate(output.shapes, output.pixels_per_point));
+    worked() - began
+}
+
+/// What this thread has worked: a clock on the wall would count what else the machine does.
+fn worked() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux system");
+    Duration::from_nanos(text.split_whitespace().next().and_then(|field| field.parse().ok()).expect("nanoseconds"))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[test]
+#[ignore = "a benchmark: its figures are this machine's"]
+#[allow(clippy::print_stdout, reason = "the figures are what it is for")]
+fn speed_of_frames_with_five_hundred_nodes() {
+    let desk = Desk::new();
+    let path = large(&desk);
+    let context = egui::Context::default();
+    let began = worked();
+    let mut studio = Studio::new(desk.setup(Some(path)));
+    frame(&context, &mut studio, Vec::new(), 0.0);
+    println!("opening {NODES} nodes, first frame included: {:?}", worked() - began);
+    let mut time = 1.0;
+    let mut run = |studio: &mut Studio, what: &str, events: &dyn Fn() -> Vec<Event>| {
+        let times = (0..40).map(|_| {
+            time += 1.0 / 60.0;
+            frame(&context, studio, events(), time)
+        });
+        println!("{what}: {:?} (median of 40)", median(times.collect()));
+    };
+    run(&mut studio, "all in sight", &Vec::new);
+    run(&mut studio, "all in sight, the pointer moves", &|| vec![Event::PointerMoved(egui::pos2(400.0, 300.0))]);
+    studio.act(mgie_host::studio::action::Action::GoTo("n250".into()));
+    run(&mut studio, "a few in sight", &Vec::new);
+    let scroll = || {
+        let (unit, phase, modifiers) = (MouseWheelUnit::Point, TouchPhase::Move, Modifiers::NONE);
+        vec![
+            Event::PointerMoved(egui::pos2(400.0, 300.0)),
+            Event::MouseWheel { unit, delta: vec2(-8.0, -4.0), phase, modifiers },
+        ]
+    };
+    run(&mut studio, "a few in sight, moving along", &scroll);
+    let arrow = || {
+        let (key, modifiers) = (Key::ArrowRight, Modifiers::NONE);
+        vec![Event::Key { key, physical_key: None, pressed: true, repeat: true, modifiers }]
+    };
+    run(&mut studio, "a node is moved, an edit a frame", &arrow);
+}
