@@ -10,8 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn take(seen: &mut Seen, name: &str) {
-    let folder = PathBuf::from(std::env::var_os("MGIE_PICTURES").unwrap());
     seen.rest();
+    take_now(seen, name);
+}
+
+fn take_now(seen: &mut Seen, name: &str) {
+    let folder = PathBuf::from(std::env::var_os("MGIE_PICTURES").unwrap());
     seen.harness.render().unwrap().save(folder.join(format!("{name}.png"))).unwrap();
 }
 
@@ -43,4 +47,30 @@ fn the_main_states_with_the_plugins_that_are_here() {
     seen.key(Modifiers::NONE, Key::F9);
     seen.key(Modifiers::NONE, Key::F8);
     take(&mut seen, "panels");
+}
+
+#[test]
+#[ignore = "makes pictures for people to look at"]
+fn a_run_with_the_built_in_models() {
+    let desk = Desk::new();
+    let graphs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../graphs").canonicalize().unwrap();
+    let text = std::fs::read_to_string(graphs.join("mgie.json")).unwrap();
+    let mut graph: serde_json::Value = serde_json::from_str(&text).unwrap();
+    graph["nodes"]["photo"]["params"]["path"] = graphs.join("photos/scene.png").display().to_string().into();
+    graph["nodes"]["denoise"]["params"]["steps"] = 8.into();
+    std::fs::write(desk.path("mgie.json"), graph.to_string()).unwrap();
+    let catalogue = Arc::new(Catalogue::discover(&SearchPath::of_user(), None));
+    let setup = Setup {
+        engine: Arc::new(Engine::new(catalogue, Budgets::default())),
+        models: Some(graphs.join("small")),
+        ..desk.setup(Some(desk.path("mgie.json")))
+    };
+    let mut seen = Desk::show(Studio::new(setup), vec2(1440.0, 900.0), 1.0);
+    seen.select("denoise");
+    seen.harness.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    seen.until_busy("the denoiser is half way", |studio| studio.runner().preview("denoise").is_some());
+    seen.harness.run_steps(3);
+    take_now(&mut seen, "running");
+    seen.until("the run is over", |studio| !studio.runner().is_running());
+    take(&mut seen, "done");
 }

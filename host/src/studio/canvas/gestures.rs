@@ -103,6 +103,27 @@ fn wheel(ui: &Ui, state: &mut State) -> Option<(f32, egui::Pos2)> {
     turning.then_some((notches, pointer))
 }
 
+/// Why the socket under the pointer does not take the wire that is being dragged.
+pub(super) fn say_why(ui: &Ui, state: &State, shown: &Shown<'_>) {
+    let (Some(wire), Some((node, socket))) = (&state.wire, &state.refusing) else { return };
+    let here = (wire.node.as_str(), wire.socket.as_str());
+    let there = (node.as_str(), socket.as_str());
+    let why = if wire.is_output {
+        why_not(shown.session.document(), shown.catalogue, here, there)
+    } else {
+        why_not(shown.session.document(), shown.catalogue, there, here)
+    };
+    let why = why.unwrap_or_else(|| "a wire leads from an output to an input".to_owned());
+    let Some(pointer) = ui.input(|input| input.pointer.latest_pos()) else { return };
+    let area = egui::Area::new(egui::Id::new("why not")).order(egui::Order::Tooltip).interactable(false);
+    area.fixed_pos(pointer + egui::vec2(16.0, 12.0)).show(ui.ctx(), |ui| {
+        egui::Frame::popup(ui.style()).show(ui, |ui| {
+            ui.set_max_width(320.0);
+            ui.colored_label(theme::of(ui).failed, why);
+        });
+    });
+}
+
 impl State {
     /// Where the wheel brings the canvas; the frame before, while it is only coming to rest.
     pub(super) fn wheel_zoom(&mut self, before: TSTransform) -> Option<TSTransform> {

@@ -93,6 +93,8 @@ struct State {
     wire: Option<Dangling>,
     fits: HashMap<String, Vec<String>>,
     wire_now: Option<Dangling>,
+    /// The socket under the pointer that does not take the wire.
+    refusing: Option<(String, String)>,
     dropped: Option<Dangling>,
     /// Where a selection by a box began, in canvas points.
     box_from: Option<Pos2>,
@@ -122,6 +124,7 @@ impl Default for Canvas {
             wire: None,
             fits: HashMap::new(),
             wire_now: None,
+            refusing: None,
             dropped: None,
             box_from: None,
             chosen: None,
@@ -147,6 +150,7 @@ impl Canvas {
         self.state.screen = ui.available_rect_before_wrap();
         self.state.dark = ui.visuals().dark_mode;
         self.state.wire_now = None;
+        self.state.refusing = None;
         self.state.dropped = None;
         let modifiers = ui.input(|input| input.modifiers);
         ui.input_mut(|input| input.modifiers = Modifiers::NONE);
@@ -159,6 +163,7 @@ impl Canvas {
         let layer = LayerId::new(ui.layer_id().order, snarl_id());
         boxes::interact(ui, layer, &mut self.state, &mut shown);
         gestures::background(ui, &background, modifiers, &mut self.state, &mut shown);
+        gestures::say_why(ui, &self.state, &shown);
         self.state.follow_wire(&shown);
         if self.state.look.is_some() {
             ui.ctx().request_repaint();
@@ -234,11 +239,12 @@ fn style(ui: &Ui) -> SnarlStyle {
     SnarlStyle {
         node_layout: Some(NodeLayout::coil().with_min_pin_row_height(pins::ROW)),
         node_frame: Some(frame),
-        header_frame: Some(
-            egui::Frame::new()
-                .fill(egui::Color32::TRANSPARENT)
-                .inner_margin(Margin { left: 6, right: 6, top: 4, bottom: 4 }),
-        ),
+        header_frame: Some(egui::Frame::new().fill(egui::Color32::TRANSPARENT).inner_margin(Margin {
+            left: 6,
+            right: 6,
+            top: 4,
+            bottom: 4,
+        })),
         header_drag_space: Some(Vec2::ZERO),
         collapsible: Some(false),
         pin_size: Some(pins::SOCKET),

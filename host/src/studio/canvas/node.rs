@@ -12,7 +12,7 @@ use eframe::egui;
 use egui::{Align, Align2, Color32, FontId, Label, Layout, ProgressBar, RichText, Sense, Ui, vec2};
 
 /// Width of a node's lower part.
-const WIDTH: f32 = 244.0;
+const WIDTH: f32 = 208.0;
 
 /// The node type as people read it: its label, or its id where nothing is known of it.
 fn label_of(view: &View<'_, '_>, name: &str, node: &Node) -> String {

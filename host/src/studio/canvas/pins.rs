@@ -86,6 +86,9 @@ impl View<'_, '_> {
         if ui.ctx().is_being_dragged(id) {
             self.state.wire_now = Some(Dangling { node: node.to_owned(), socket: socket.id.clone(), is_output });
         }
+        if part == Part::DoesNotFit && ui.ctx().read_response(id).is_some_and(|socket| socket.contains_pointer()) {
+            self.state.refusing = Some((node.to_owned(), socket.id.clone()));
+        }
         let wired = is_output || self.is_wired(node, &socket.id);
         let off = self.shown.session.document().nodes.get(node).is_some_and(|node| node.off.is_some());
         let dimmed = |colour: Color32| if part == Part::DoesNotFit { colour.gamma_multiply(0.25) } else { colour };
@@ -110,7 +113,7 @@ impl View<'_, '_> {
             _ => colours.text,
         };
         // The room for the socket.
-        ui.add_space(SOCKET + 1.0);
+        ui.add_space(SOCKET + 4.0);
         let label = ui.label(RichText::new(&socket.label).color(colour));
         if is_output && let Some(value) = self.shown.runner.value(node, &socket.id) {
             let brief = kinds::brief(value);

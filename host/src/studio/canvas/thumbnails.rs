@@ -7,7 +7,7 @@ use mgie_plugin_api::{Image, Value};
 use std::collections::HashMap;
 
 /// Pixels of the longer side: a node is not wider.
-const SIDE: usize = 232;
+const SIDE: usize = 196;
 
 /// The textures that nodes show.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl Thumbnails {
         }
         if let Some((_, texture)) = self.of.get(node) {
             let shape = Vec2::new(image.width as f32, image.height as f32);
-            let scale = (SIDE as f32 / shape.x).min(SIDE as f32 * 0.75 / shape.y);
+            let scale = (SIDE as f32 / shape.x).min(SIDE as f32 * 0.7 / shape.y);
             let picture = egui::Image::new((texture.id(), shape * scale)).corner_radius(3);
             ui.vertical_centered(|ui| ui.add(picture.alt_text(format!("picture of {node}"))));
         }
@@ -106,7 +106,7 @@ mod tests {
     fn a_wide_picture_keeps_its_shape_when_it_is_made_small() {
         let tensor = Tensor::from_f32([464, 928, 3], vec![0.5; 464 * 928 * 3]).unwrap();
         let small = shrink(&Value::image(tensor, 16).as_image().unwrap());
-        assert_eq!(small.size, [232, 116]);
+        assert_eq!(small.size, [196, 98]);
         assert_eq!(small.pixels[0], Color32::from_rgb(128, 128, 128));
     }
 

@@ -115,7 +115,9 @@ pub fn show(ui: &mut Ui, row: Row<'_>, picker: &mut Picker, actions: &mut Vec<Ac
             Domain::Integer { hard, soft, .. } => {
                 labelled(ui, row, actions, |ui, row, actions| number::integer(ui, row, &value, *hard, *soft, actions));
             }
-            Domain::Seed { .. } => labelled(ui, row, actions, |ui, row, actions| number::seed(ui, row, &value, actions)),
+            Domain::Seed { .. } => {
+                labelled(ui, row, actions, |ui, row, actions| number::seed(ui, row, &value, actions))
+            }
             Domain::Boolean { .. } => {
                 let mut on = value.as_bool().unwrap_or_default();
                 let response = ui.checkbox(&mut on, &row.parameter.label).on_hover_text(row.hint());
@@ -157,7 +159,7 @@ fn labelled(
 fn label(ui: &mut Ui, row: Row<'_>, actions: &mut Vec<Action>) {
     let colours = theme::of(ui);
     let colour = if row.given.is_some() { colours.text } else { colours.dim };
-    let width = if row.place == Place::Node { 84.0 } else { 120.0_f32.min(ui.available_width() * 0.42) };
+    let width = if row.place == Place::Node { 76.0 } else { 120.0_f32.min(ui.available_width() * 0.42) };
     let text = egui::Label::new(egui::RichText::new(&row.parameter.label).color(colour)).truncate();
     let size = egui::vec2(width, ui.spacing().interact_size.y);
     let response = ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
