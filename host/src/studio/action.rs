@@ -288,7 +288,7 @@ pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
                         keys.logical_key,
                         Key::Tab | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
                     ) && keys.modifiers.is_none();
-                    !typing && !(focused && widgets) && take(input, &keys)
+                    !(typing || focused && widgets) && take(input, &keys)
                 }
                 Some(Keys::System(_)) | None => false,
             };

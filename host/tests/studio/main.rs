@@ -6,11 +6,13 @@
 
 mod canvas;
 mod desk;
+mod desktop;
 mod editing;
 #[path = "../fakes/mod.rs"]
 mod fakes;
 mod files;
 mod pictures;
 mod running;
+mod snapshots;
 mod speed;
 mod window;

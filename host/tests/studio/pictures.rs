@@ -54,7 +54,7 @@ fn the_main_states_with_the_plugins_that_are_here() {
 fn a_run_with_the_built_in_models() {
     let desk = Desk::new();
     let graphs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../graphs").canonicalize().unwrap();
-    let text = std::fs::read_to_string(graphs.join("mgie.json")).unwrap();
+    let text = std::fs::read_to_string(graphs.join("small/edit.json")).unwrap();
     let mut graph: serde_json::Value = serde_json::from_str(&text).unwrap();
     graph["nodes"]["photo"]["params"]["path"] = graphs.join("photos/scene.png").display().to_string().into();
     graph["nodes"]["denoise"]["params"]["steps"] = 8.into();

@@ -11,6 +11,9 @@ use egui_snarl::ui::{PinWireInfo, SnarlPin, SnarlStyle, WireStyle};
 /// Height of a row.
 pub(super) const ROW: f32 = 18.0;
 
+/// Below this size of the canvas, sockets are dots.
+const TINY: f32 = 0.25;
+
 /// Size of a socket.
 pub(super) const SOCKET: f32 = 11.0;
 
@@ -32,6 +35,8 @@ pub(super) struct Pin {
     wire: Color32,
     filled: bool,
     part: Part,
+    /// Whether the canvas is shown so small that nobody tells outlines apart.
+    tiny: bool,
     id: Id,
     name: Option<String>,
 }
@@ -44,6 +49,10 @@ impl SnarlPin for Pin {
         let size = rect.width();
         if self.part == Part::Fits {
             painter.circle_filled(rect.center(), size * 0.85, self.colour.gamma_multiply(0.35));
+        }
+        if self.tiny {
+            painter.rect_filled(rect, 0.0, self.colour);
+            return PinWireInfo { color: self.wire, style: WireStyle::Bezier3 };
         }
         kinds::draw(painter, rect.center(), size, self.outline, self.colour, self.filled);
         PinWireInfo { color: self.wire, style: WireStyle::Bezier5 }
@@ -71,7 +80,16 @@ impl View<'_, '_> {
             let dim = colours.dim;
             let outline = kinds::Outline::Circle;
             let id = ui.next_auto_id();
-            return Pin { outline, colour: dim, wire: dim, filled: false, part: Part::None, id, name: None };
+            return Pin {
+                outline,
+                colour: dim,
+                wire: dim,
+                filled: false,
+                part: Part::None,
+                tiny: true,
+                id,
+                name: None,
+            };
         };
         let full = self.is_full(node);
         let colour = if socket.known { kinds::colour(socket.kind(), colours) } else { colours.failed };
@@ -99,6 +117,7 @@ impl View<'_, '_> {
             wire: if off { colour.gamma_multiply(0.35) } else { dimmed(colour) },
             filled: wired || !socket.optional,
             part,
+            tiny: self.state.to_global.scaling < TINY,
             id,
             name: full.then(|| format!("{side} {} of {node}", socket.id)),
         }
@@ -155,7 +174,7 @@ impl View<'_, '_> {
             return Part::None;
         }
         let fits = wire.is_output != is_output
-            && self.state.fits.get(node).is_some_and(|fitting| fitting.iter().any(|id| *id == socket.id));
+            && self.state.fits.get(node).is_some_and(|fitting| fitting.contains(&socket.id));
         if fits { Part::Fits } else { Part::DoesNotFit }
     }
 }
