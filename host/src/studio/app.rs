@@ -63,6 +63,7 @@ pub struct Studio {
     pub(super) run_at: Option<f64>,
     pub(super) was_running: bool,
     pub(super) kept_at: f64,
+    pub(super) kept_revision: Option<u64>,
     pub(super) may_close: bool,
     derived: Derived,
     window: Arc<OnceLock<Context>>,
@@ -132,6 +133,7 @@ impl Studio {
             run_at: None,
             was_running: false,
             kept_at: 0.0,
+            kept_revision: None,
             may_close: false,
             derived: Derived::default(),
             window,
@@ -214,6 +216,10 @@ impl Studio {
         let now = ctx.input(|input| input.time);
         if now - self.memory.0 >= 1.0 {
             self.memory = (now, resident_bytes());
+        }
+        for (_, until) in self.toasts.iter_mut().filter(|(_, until)| until.is_infinite()) {
+            // Told before there was a clock: while the graph was opened.
+            *until = now + 2.0 * super::apply::TOAST;
         }
         self.toasts.retain(|(_, until)| *until > now);
     }

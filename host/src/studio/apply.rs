@@ -16,7 +16,7 @@ use egui::Context;
 const STEP: f32 = 20.0;
 
 /// Seconds for which a refusal is shown.
-const TOAST: f64 = 6.0;
+pub(super) const TOAST: f64 = 6.0;
 
 impl Studio {
     /// Tells something in the status line.

@@ -40,7 +40,7 @@ impl Studio {
             Err(error) => {
                 drop(self.recent.remove(path));
                 self.said = (error.to_string(), true);
-                self.toasts.push((error.to_string(), f64::MAX));
+                self.toasts.push((error.to_string(), f64::INFINITY));
             }
         }
     }
@@ -49,6 +49,7 @@ impl Studio {
         self.runner.forget();
         self.models = Models::find(self.named_models.as_deref(), Some(session.folder()));
         self.session = session;
+        self.kept_revision = None;
         self.canvas.reset();
         self.looking.reset();
         self.palette = None;
@@ -217,6 +218,9 @@ impl Studio {
             recovery.clear();
             return;
         }
+        if self.kept_revision == Some(self.session.revision()) {
+            return;
+        }
         let now = ctx.input(|input| input.time);
         let left = self.kept_at + KEEP_EVERY - now;
         if left > 0.0 {
@@ -224,6 +228,7 @@ impl Studio {
             return;
         }
         self.kept_at = now;
+        self.kept_revision = Some(self.session.revision());
         if let Err(failure) = recovery.keep(&self.session) {
             self.said = (format!("The graph cannot be kept for recovery: {failure}"), true);
         }
