@@ -10,10 +10,11 @@ use super::light::{self, Channel, Display};
 use super::tiles::{Source, Tiles};
 use super::view::View;
 use eframe::egui::{
-    Align2, Checkbox, Color32, CursorIcon, FontId, Key, Modifiers, Painter, Rect, Response, Sense, Slider, Stroke,
-    TextStyle, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
+    Align2, Checkbox, Color32, CursorIcon, DragValue, FontId, Key, Label, Mesh, Modifiers, Painter, Rect, Response,
+    RichText, Sense, Slider, Stroke, TextStyle, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
 };
 use mgie_plugin_api::{Image, Value};
+use std::ops::RangeInclusive;
 
 /// The least height of the picture's area in points, however little room there is.
 const LEAST_HEIGHT: f32 = 80.0;
@@ -79,7 +80,8 @@ impl Viewer {
             charts::histogram(ui, tiles.histogram());
         }
         self.picture(ui, comparison, of_a.as_ref(), of_b.as_ref());
-        ui.label(egui_monospace(ui, &self.reading));
+        let reading = RichText::new(&self.reading).monospace().color(ui.visuals().weak_text_color());
+        ui.add(Label::new(reading).truncate());
     }
 
     fn settings(&mut self, ui: &mut Ui, comparison: Comparison, two: bool) {
@@ -103,18 +105,14 @@ impl Viewer {
             ui.add(Checkbox::new(&mut self.histogram, "Histogram"));
         });
         ui.horizontal_wrapped(|ui| match comparison {
-            Comparison::Difference => {
-                let gain = Slider::new(&mut self.gain, 1.0..=255.0).logarithmic(true).suffix("×").text("Gain");
-                ui.add(gain).on_hover_text("What the differences are multiplied by");
-            }
+            Comparison::Difference => slider(ui, "Gain", &mut self.gain, 1.0..=255.0, "×"),
             _ => {
-                let stops = Slider::new(&mut self.display.stops, -10.0..=10.0).max_decimals(2).suffix(" stops");
-                ui.add(stops.text("Exposure")).on_hover_text("Only for looking: the picture stays as it is");
+                slider(ui, "Exposure", &mut self.display.stops, -10.0..=10.0, " stops");
                 if ui.button("Reset exposure").clicked() {
                     self.display.stops = 0.0;
                 }
                 if comparison == Comparison::Wipe {
-                    ui.add(Slider::new(&mut self.wipe, 0.0..=1.0).max_decimals(2).text("Wipe position"));
+                    slider(ui, "Wipe position", &mut self.wipe, 0.0..=1.0, "");
                 }
             }
         });
@@ -138,6 +136,10 @@ impl Viewer {
             if let (Some((value, _)), true) = (picture, wanted && comparison != Comparison::Difference) {
                 tiles.show(&ctx, &Source::Picture(Identity::of(value), self.display));
             }
+        }
+        if comparison != Comparison::Difference {
+            // Two pictures and their textures need not be kept alive for a look that may not come again.
+            self.difference = Tiles::default();
         }
         let mut refused = None;
         if let (Comparison::Difference, Some((a, of_a)), Some((b, of_b))) = (comparison, a, b) {
@@ -247,8 +249,8 @@ impl Viewer {
         let id = ui.id().with("wipe line");
         let response = ui.interact(grip, id, Sense::drag()).on_hover_and_drag_cursor(CursorIcon::ResizeHorizontal);
         response.widget_info(|| WidgetInfo::slider(true, f64::from(self.wipe), "Wipe line"));
-        if response.dragged() && place.width() > 0.0 {
-            self.wipe = ((line + response.drag_delta().x - place.left()) / place.width()).clamp(0.0, 1.0);
+        if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged() && place.width() > 0.0) {
+            self.wipe = ((at.x - place.left()) / place.width()).clamp(0.0, 1.0);
         }
         let left = Rect::from_min_max(area.min, pos2(line.clamp(area.left(), area.right()), area.bottom()));
         let right = Rect::from_min_max(pos2(line.clamp(area.left(), area.right()), area.top()), area.max);
@@ -266,8 +268,13 @@ impl Viewer {
     }
 }
 
-fn egui_monospace(ui: &Ui, text: &str) -> eframe::egui::RichText {
-    eframe::egui::RichText::new(text).monospace().color(ui.visuals().weak_text_color())
+/// A slider with its name before it and a field to type into behind it, which accessibility knows by names of their own.
+fn slider(ui: &mut Ui, name: &str, value: &mut f32, range: RangeInclusive<f32>, unit: &str) {
+    let label = ui.label(name);
+    let logarithmic = *range.start() > 0.0;
+    ui.add(Slider::new(value, range.clone()).logarithmic(logarithmic).show_value(false)).labelled_by(label.id);
+    let field = ui.add(DragValue::new(value).range(range).speed(0.01).max_decimals(2).suffix(unit));
+    ui.ctx().accesskit_node_builder(field.id, |node| node.set_label(format!("{name} as a number")));
 }
 
 fn described(comparison: Comparison, image: &Image) -> String {
@@ -304,7 +311,7 @@ fn chequerboard(painter: &Painter, area: Rect) {
     const SIDE: f32 = 8.0;
     painter.rect_filled(area, 0.0, Color32::from_gray(102));
     let (columns, rows) = ((area.width() / SIDE).ceil(), (area.height() / SIDE).ceil());
-    let mut mesh = eframe::egui::Mesh::default();
+    let mut mesh = Mesh::default();
     let mut row = 0.0;
     while row < rows {
         let mut column = row % 2.0;
