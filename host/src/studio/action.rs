@@ -32,6 +32,13 @@ pub enum Action {
     SaveAs(PathBuf),
     /// Run to these nodes.
     RunTo(Vec<String>),
+    /// Run this parameter in several values, side by side.
+    Sweep {
+        /// The node.
+        node: String,
+        /// The parameter.
+        parameter: String,
+    },
     /// Look at this output in the viewer.
     View(Output),
     /// Compare this output with the one in the viewer.
@@ -221,6 +228,7 @@ commands! {
     RunSelected, Run, "Run to selected", control_shift(Key::Enter), "Run the selected nodes and what they hang on.";
     Cancel, Run, "Cancel", on_canvas(Modifiers::COMMAND, Key::Period), "Stop the run.";
     AutoRun, Run, "Run on change", control(Key::R), "Run again whenever the graph changes.";
+    Sweep, Run, "Sweep…", alone(Key::S), "Run one or two parameters in several values each, side by side on one sheet.";
     ClearCache, Run, "Empty the cache", None, "Forget every kept result, so that all runs anew.";
 
     ZoomFit, View, "Fit everything", alone(Key::Home), "Show the whole graph.";

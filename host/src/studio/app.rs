@@ -11,6 +11,7 @@ use super::panels::status::{self, Status};
 use super::panels::{log, shortcuts, toolbar};
 use super::parameters::Picker;
 use super::sockets::{self, Sockets};
+use super::sweeps::Sweeps;
 use super::{menu, theme};
 use crate::editing::{Recent, Recovery, Session};
 use crate::engine::{Engine, Targets, resident_bytes};
@@ -48,6 +49,7 @@ pub struct Studio {
     pub(super) runner: Runner,
     pub(super) canvas: Canvas,
     pub(super) looking: Looking,
+    pub(super) sweeps: Sweeps,
     pub(super) picker: Picker,
     pub(super) palette: Option<Palette>,
     pub(super) dialog: Option<Dialog>,
@@ -106,7 +108,8 @@ impl Studio {
         let recent = setup.data.as_ref().map_or_else(Recent::default, |data| Recent::in_file(data.join("recent.json")));
         let mut studio = Self {
             runner: Runner::new(Arc::clone(&setup.engine), Arc::clone(&wake)),
-            looking: Looking::new(&setup.engine, wake),
+            looking: Looking::new(&setup.engine, Arc::clone(&wake)),
+            sweeps: Sweeps::new(&setup.engine, wake),
             engine: setup.engine,
             models: Models::find(setup.models.as_deref(), None),
             named_models: setup.models,
@@ -154,6 +157,12 @@ impl Studio {
     #[must_use]
     pub fn runner(&self) -> &Runner {
         &self.runner
+    }
+
+    /// The sweep.
+    #[must_use]
+    pub fn sweeps(&self) -> &Sweeps {
+        &self.sweeps
     }
 
     /// The canvas.
@@ -208,6 +217,7 @@ impl Studio {
     /// What came in since the last frame: from the run, from the system's dialogs.
     fn take_in(&mut self, ctx: &Context) {
         self.runner.poll();
+        self.sweeps.poll();
         self.follow_run(ctx);
         self.derive();
         self.picker.folder = self.session.folder().to_owned();
@@ -357,6 +367,8 @@ impl Studio {
             self.dialog = None;
             self.answer(answer, &ctx);
         }
+        let options = self.options();
+        self.sweeps.show(&ctx, self.session.document(), &options, &mut self.actions);
         shortcuts::show(&ctx, &mut self.switches.shortcuts);
         if let Some((text, until)) = self.toasts.last() {
             let colours = theme::of(ui);

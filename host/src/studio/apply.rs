@@ -58,6 +58,7 @@ impl Studio {
             Action::Open(path) => self.unless_unsaved(Then::Open(path), ctx),
             Action::SaveAs(path) => self.save_as(&path, ctx),
             Action::RunTo(nodes) => self.run(Targets { nodes, ..Targets::default() }, ctx),
+            Action::Sweep { node, parameter } => self.sweeps.begin(&node, &parameter),
             Action::View(output) => {
                 self.switches.viewer = true;
                 self.looking.view(output);
@@ -202,6 +203,7 @@ impl Studio {
                 let state = if self.switches.auto_run { "Runs on every change" } else { "Runs when asked to" };
                 self.say(state);
             }
+            Command::Sweep => self.sweeps.open = !self.sweeps.open,
             Command::ClearCache => {
                 self.engine.clear_cache();
                 self.say("The cache is empty");

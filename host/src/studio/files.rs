@@ -52,6 +52,7 @@ impl Studio {
         self.kept_revision = None;
         self.canvas.reset();
         self.looking.reset();
+        self.sweeps.reset();
         self.palette = None;
         self.last_targets = None;
         self.run_at = None;

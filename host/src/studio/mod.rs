@@ -22,9 +22,11 @@ mod parameters;
 mod problems;
 mod runs;
 mod sockets;
+mod sweeps;
 pub mod theme;
 mod window;
 
 pub use app::{Setup, Studio};
 pub use canvas::Canvas;
+pub use sweeps::Sweeps;
 pub use window::open;

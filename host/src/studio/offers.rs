@@ -40,6 +40,7 @@ impl Offers for Studio {
             Command::SelectAll | Command::Arrange | Command::Run | Command::ZoomFit => {
                 (!document.nodes.is_empty(), None)
             }
+            Command::Sweep => (true, Some(self.sweeps.open)),
             Command::Cancel => (self.runner.is_running(), None),
             Command::AutoRun => (true, Some(self.switches.auto_run)),
             Command::ShowViewer => (true, Some(self.switches.viewer)),

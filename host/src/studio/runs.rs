@@ -28,11 +28,17 @@ impl Studio {
         Targets { nodes: last.map(|(name, _)| name.clone()).collect(), ..Targets::default() }
     }
 
+    /// How runs go here.
+    pub(super) fn options(&self) -> RunOptions {
+        let mut options = RunOptions::new(self.session.folder(), self.models.clone());
+        options.threads = self.threads.unwrap_or(options.threads);
+        options
+    }
+
     /// Runs, in the place of what is running.
     pub(super) fn run(&mut self, targets: Targets, ctx: &Context) {
         self.session.settle();
-        let mut options = RunOptions::new(self.session.folder(), self.models.clone());
-        options.threads = self.threads.unwrap_or(options.threads);
+        let options = self.options();
         self.last_targets = Some(targets.clone());
         self.run_at = None;
         self.was_running = true;

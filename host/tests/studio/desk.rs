@@ -42,7 +42,7 @@ impl Desk {
     }
 
     pub fn setup(&self, graph: Option<PathBuf>) -> Setup {
-        let catalogue = Arc::new(Catalogue::of([plugin(&self.diary)]));
+        let catalogue = Arc::new(Catalogue::of([plugin(&self.diary), crate::pictures_plugin::plugin()]));
         let budgets = Budgets { cache_bytes: 1 << 30, weights_bytes: None };
         Setup {
             engine: Arc::new(Engine::new(catalogue, budgets)),
@@ -94,6 +94,12 @@ impl Seen {
     pub fn click(&mut self, label: &str) {
         self.harness.get_by_label(label).click();
         self.rest();
+    }
+
+    /// A click, without waiting for what it begins.
+    pub fn harness_click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.harness.step();
     }
 
     pub fn secondary(&mut self, label: &str) {
@@ -166,6 +172,12 @@ impl Seen {
 
     pub fn harness_rect(&self, label: &str) -> egui::Rect {
         self.harness.get_by_label(label).rect()
+    }
+
+    /// Drops a file into the window.
+    pub fn drop_file(&mut self, file: egui::DroppedFileHandle) {
+        self.harness.input_mut().dropped_files.push(file);
+        self.rest();
     }
 
     pub fn center(&self, label: &str) -> Pos2 {

@@ -83,3 +83,29 @@ fn a_file_that_is_no_graph_is_told_and_nothing_else_happens() {
     assert!(seen.studio().said().1);
     assert!(seen.studio().said().0.contains("bad.json"), "{:?}", seen.studio().said());
 }
+
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl eframe::egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn a_picture_that_is_dropped_becomes_a_node_and_a_graph_is_opened() {
+    let desk = Desk::new();
+    let graph = desk.graph("a.json", json!({ "one": { "type": "test.number" } }));
+    let mut seen = desk.open(Some(graph));
+    seen.drop_file(std::sync::Arc::new(Dropped(desk.path("photo.png"))));
+    assert_eq!(seen.parameter("load", "path"), Some(json!("photo.png")), "{:?}", seen.studio().said());
+    seen.key(Modifiers::COMMAND, Key::S);
+    let other = desk.graph("b.json", json!({ "two": { "type": "test.number" } }));
+    seen.drop_file(std::sync::Arc::new(Dropped(other)));
+    assert!(seen.studio().session().document().nodes.contains_key("two"), "{:?}", seen.studio().said());
+}

@@ -184,6 +184,11 @@ fn reset_menu(response: &Response, row: Row<'_>, actions: &mut Vec<Action>) {
             }));
             ui.close();
         }
+        if ui.button("Sweep…").on_hover_text("Run it in several values, side by side").clicked() {
+            let (node, parameter) = (row.node.to_owned(), row.parameter.id.clone());
+            actions.push(Action::Sweep { node, parameter });
+            ui.close();
+        }
         if ui.button("Copy value").clicked() {
             let value = row.value();
             ui.ctx().copy_text(value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));

@@ -1,0 +1,60 @@
+//! Parameters side by side, as the studio runs and shows them.
+
+use crate::desk::{Desk, Seen};
+use eframe::egui::{Event, Key, Modifiers};
+use serde_json::json;
+
+fn swept(desk: &Desk) -> Seen {
+    let graph = json!({
+        "photo": { "type": "pic.make", "params": { "value": 1.0 } },
+        "result": { "type": "image.save", "params": { "path": "out.png" }, "inputs": { "image": "photo.image" } },
+    });
+    let mut seen = desk.open(Some(desk.graph("sweep.json", graph)));
+    seen.select("photo");
+    seen.secondary("Value label");
+    seen.click("Sweep…");
+    seen.click("Across: values");
+    seen.event(Event::Text("2, 4, 8".into()));
+    seen.key(Modifiers::NONE, Key::Enter);
+    seen.harness_click("Run sweep");
+    seen.until("the sweep is over", |studio| !studio.sweeps().is_running() && studio.sweeps().sheet().is_some());
+    seen
+}
+
+#[test]
+fn a_parameter_is_swept_onto_a_sheet_and_a_cell_opens_as_the_graph() {
+    let desk = Desk::new();
+    let mut seen = swept(&desk);
+    // The fake sheet is the sum of its cells.
+    assert_eq!(seen.studio().sweeps().sheet().unwrap().as_image().unwrap().pixels(), [14.0]);
+    assert!(seen.has("3 of 3 cells"), "{:?}", seen.labels());
+    seen.click("Open cell value 4");
+    assert_eq!(seen.parameter("photo", "value"), Some(json!(4.0)));
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(seen.parameter("photo", "value"), Some(json!(1.0)));
+}
+
+#[test]
+fn a_sheet_is_saved_as_a_picture() {
+    let desk = Desk::new();
+    let mut seen = swept(&desk);
+    seen.harness_click("Save sheet");
+    let file = desk.path("sheet.png");
+    seen.until("it is saved", move |_| file.exists());
+    assert_eq!(std::fs::read_to_string(desk.path("sheet.png")).unwrap(), "14");
+    assert!(!desk.path("out.png").exists(), "a sweep saves nothing by itself");
+}
+
+#[test]
+fn values_that_the_parameter_does_not_take_are_told_and_nothing_runs() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("one.json", json!({ "photo": { "type": "pic.make" } }))));
+    seen.select("photo");
+    seen.secondary("Value label");
+    seen.click("Sweep…");
+    seen.click("Across: values");
+    seen.event(Event::Text("many".into()));
+    seen.click("Run sweep");
+    assert!(seen.has_text("node `photo`, parameter `value`"), "{:?}", seen.labels());
+    assert!(!seen.studio().sweeps().is_running());
+}
