@@ -180,6 +180,7 @@ pub struct Models {
 
 /// `mgie studio`.
 #[derive(Debug, Args)]
+#[cfg_attr(not(feature = "studio"), allow(dead_code, reason = "this build has no window to open with it"))]
 pub struct Studio {
     /// The graph to open: a .json file, or a PNG that carries one.
     pub graph: Option<PathBuf>,
