@@ -29,7 +29,7 @@ pub enum SweepError {
         parameter: String,
     },
     /// There are too many cells.
-    #[error("{0} cells are more than the {MAX_CELLS} that a sweep may have; give fewer values")]
+    #[error("at least {0} cells are more than the {MAX_CELLS} that a sweep may have; give fewer values")]
     Cells(usize),
     /// Nobody knows which picture to show.
     #[error("which picture is to be shown? {reason}; name an output that is a picture{}", among(.pictures))]
