@@ -33,7 +33,8 @@ impl Studio {
         match Session::open(path) {
             Ok(session) => {
                 self.take(session);
-                self.say(format!("Opened {}", path.display()));
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                self.say(format!("Opened {}", name.display()));
                 // A list that cannot be written is no reason to say more than that the graph is open.
                 drop(self.recent.add(path));
             }
