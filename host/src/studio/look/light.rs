@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_stop_doubles_the_light_whatever_the_picture_is_stored_in() {
-        // np.rint(srgb(2 * 0.18) * 255) = 162; of 118 / 255 decoded first = 161; np.rint(srgb(0.18 / 4) * 255) = 59
+        // srgb(2 * 0.18) * 255 = 161.73; with 118 / 255 decoded first 162.21; srgb(0.18 / 4) * 255 = 59.87
         assert_eq!(display(Channel::Rgb, 1.0).shown(&picture(3, vec![0.18; 3], 32), 0, 0), [162, 162, 162, 255]);
         assert_eq!(display(Channel::Red, 1.0).shown(&picture(3, vec![118.0 / 255.0; 3], 8), 0, 0)[0], 162);
         assert_eq!(display(Channel::Rgb, -2.0).shown(&picture(3, vec![0.18; 3], 32), 0, 0)[0], 60);

@@ -36,7 +36,7 @@ impl Textures {
         let texture = ctx.load_texture("heat map", colours, PIXELS);
         self.made.push((Identity::of(value), texture.clone()));
         if self.made.len() > MOST {
-            self.made.remove(0);
+            drop(self.made.remove(0));
         }
         Some(texture)
     }

@@ -49,7 +49,7 @@ impl View {
     /// Zooms by `factor`; what lies under `at` stays there.
     pub fn zoom_at(&mut self, area: Rect, size: Vec2, at: Pos2, factor: f32) {
         let scale = self.scale(area, size);
-        let least = (fitting(area, size) / 4.0).min(1.0 / 16.0).max(f32::MIN_POSITIVE);
+        let least = (fitting(area, size) / 4.0).clamp(f32::MIN_POSITIVE, 1.0 / 16.0);
         let zoom = (scale * factor).clamp(least, MOST_ZOOM);
         let under = (at - self.place(area, size).min) / scale;
         *self = Self { fit: false, zoom, centre: under - (at - area.center()) / zoom };
