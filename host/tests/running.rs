@@ -28,7 +28,7 @@ impl Window {
         let catalogue = Arc::new(Catalogue::of([plugin(&diary)]));
         let engine = Arc::new(Engine::new(catalogue, Budgets { cache_bytes: 1 << 24, weights_bytes: None }));
         let (wake, woken) = channel();
-        let runner = Runner::new(engine, Arc::new(move || drop(wake.send(()))));
+        let runner = Runner::new(engine, Arc::new(move || wake.send(()).unwrap_or_default()));
         Self { runner, woken, diary, bench }
     }
 
@@ -49,7 +49,7 @@ impl Window {
                 return;
             }
             assert!(began.elapsed() < Duration::from_secs(20), "nobody woke the window");
-            drop(self.woken.recv_timeout(Duration::from_secs(20)));
+            self.woken.recv_timeout(Duration::from_secs(20)).unwrap_or_default();
         }
     }
 

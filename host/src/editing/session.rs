@@ -162,7 +162,7 @@ impl Session {
     /// Takes the last step back; gives what it was called.
     pub fn undo(&mut self) -> Option<String> {
         let step = self.history.undo(&mut self.document)?;
-        let renamed = step.renamed.iter().rev().map(|(from, to)| (to.clone(), from.clone())).collect();
+        let renamed: Vec<_> = step.renamed.iter().rev().map(|(from, to)| (to.clone(), from.clone())).collect();
         let crossed = (step.label.clone(), came_with(step, &self.document, &renamed), renamed);
         Some(self.cross(crossed))
     }
@@ -300,7 +300,7 @@ impl Session {
 }
 
 /// The nodes of `now` that were not there before a step, under any name.
-fn came_with(step: &Step, now: &Document, renamed: &Vec<(String, String)>) -> Vec<String> {
+fn came_with(step: &Step, now: &Document, renamed: &[(String, String)]) -> Vec<String> {
     let new_names: HashSet<&str> = renamed.iter().map(|(_, to)| to.as_str()).collect();
     let came = |name: &&String| !step.other_side.nodes.contains_key(*name) && !new_names.contains(name.as_str());
     now.nodes.keys().filter(came).cloned().collect()

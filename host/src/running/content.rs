@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of_text(nodes: serde_json::Value) -> HashMap<String, blake3::Hash> {
+    fn of_text(nodes: Value) -> HashMap<String, blake3::Hash> {
         contents(&Document::parse(&json!({ "mgie": 1, "nodes": nodes }).to_string()).unwrap(), &Catalogue::default())
     }
 

@@ -9,6 +9,7 @@ mod content;
 mod inbox;
 mod log;
 mod runner;
+mod seen;
 mod state;
 mod waking;
 

@@ -3,6 +3,7 @@
 use super::content::contents;
 use super::inbox::{End, Inbox, News, Step};
 use super::log::{self, LogLine};
+use super::seen::Seen;
 use super::state::{Ending, NodeState, Status};
 use super::waking::Waker;
 use crate::document::Document;
@@ -46,32 +47,6 @@ struct Run {
     /// Nodes that the run needs, and those of them that are through.
     needed: HashSet<String>,
     through: HashSet<String>,
-}
-
-/// What is known of a node.
-#[derive(Default)]
-struct Seen {
-    state: NodeState,
-    /// What the document said of the node when it came to that state; none where that does not count.
-    content: Option<blake3::Hash>,
-    stale: bool,
-    values: Vec<(String, Value)>,
-    preview: Option<Value>,
-}
-
-impl Seen {
-    /// `now` is the node's content in the document as it is now.
-    fn set(&mut self, state: NodeState, content: Option<blake3::Hash>, now: Option<&blake3::Hash>) {
-        self.state = state;
-        self.content = content;
-        self.compare(now);
-    }
-
-    /// Marks the state as stale where it is not that of the document.
-    fn compare(&mut self, now: Option<&blake3::Hash>) {
-        let differs = self.content.zip(now).is_some_and(|(content, now)| content != *now);
-        self.stale = differs && !self.state.is_busy();
-    }
 }
 
 /// Whether a run's thread is through.

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn numbers_in_the_wrong_order_share_their_mean() {
         assert_eq!(ascending(&[1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]);
-        assert_eq!(ascending(&[3.0, 1.0, 5.0, 0.0, 4.0]), [2.0, 2.0, 3.0, 3.0, 4.0]);
+        assert_eq!(ascending(&[3.0, 1.0, 5.0, 0.0, 4.0]), [2.0, 2.0, 2.5, 2.5, 4.0]);
         assert_eq!(ascending(&[]), Vec::<f32>::new());
     }
 }

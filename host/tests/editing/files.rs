@@ -1,0 +1,146 @@
+//! What of a session lies in files: saving, saving elsewhere, recovery.
+
+use crate::desk::{Desk, add, set};
+use mgie_host::document::Document;
+use mgie_host::editing::{Edit, Recovery, SaveError, Session};
+use mgie_host::plugins::Catalogue;
+use serde_json::{Value, json};
+use std::path::Path;
+
+#[test]
+fn a_graph_is_saved_as_it_was_but_for_what_was_edited() {
+    let text = include_str!("../../../graphs/mgie.json");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mgie.json");
+    std::fs::write(&path, text).unwrap();
+    let mut session = Session::open(&path).unwrap();
+    let catalogue = Catalogue::default();
+    session.apply(set("denoise", "guidance", json!(5.5)), &catalogue).unwrap();
+    assert!(!session.is_saved());
+    assert_eq!(session.save().unwrap(), path);
+    assert!(session.is_saved());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text.replace("\"guidance\": 7.5", "\"guidance\": 5.5"));
+    session.undo();
+    assert!(!session.is_saved());
+    session.redo();
+    assert!(session.is_saved(), "the file holds the graph as it is");
+    assert_eq!(session.name(), "mgie.json");
+}
+
+#[test]
+fn unknown_nodes_and_fields_survive_editing_and_saving() {
+    let mut desk = Desk::of(json!({
+        "mgie": 1, "title": "mine",
+        "nodes": {
+            "gone": { "type": "nobody.knows", "from_the_future": [1, { "a": 2 }], "params": { "p": 1 },
+                "inputs": { "x": "one.number" } },
+            "one": { "type": "test.number" },
+        },
+        "studio": { "gone": [1, 2], "one": [3, 4], "zoom": 2 },
+    }));
+    desk.make(Edit::Rename { from: "one".into(), to: "eins".into() });
+    desk.make(Edit::Move { nodes: vec![("gone".into(), [9.0, 9.0])] });
+    desk.session.save().unwrap();
+    let saved: Value = serde_json::from_str(&std::fs::read_to_string(desk.path("g.json")).unwrap()).unwrap();
+    let expected = json!({
+        "mgie": 1, "title": "mine",
+        "nodes": {
+            "gone": { "type": "nobody.knows", "from_the_future": [1, { "a": 2 }], "params": { "p": 1 },
+                "inputs": { "x": "eins.number" } },
+            "eins": { "type": "test.number" },
+        },
+        "studio": { "gone": [9, 9], "eins": [3, 4], "zoom": 2 },
+    });
+    assert_eq!(saved.to_string(), expected.to_string());
+}
+
+#[test]
+fn a_graph_saved_elsewhere_names_the_same_files_also_after_undo() {
+    let mut desk = Desk::new(json!({
+        "read": { "type": "test.read", "params": { "path": "pics/a.txt" } },
+        "far": { "type": "test.read", "params": { "path": "/data/b.txt" } },
+        "save": { "type": "test.save", "params": { "path": "out.txt" }, "inputs": { "value": "read.text" } },
+        "gone": { "type": "nobody.knows", "params": { "path": "pics/a.txt" } },
+    }));
+    desk.make(set("read", "path", json!("pics/b.txt")));
+    std::fs::create_dir(desk.path("other")).unwrap();
+    let moved = desk.path("other/h.json");
+    desk.session.save_as(&moved, &desk.catalogue).unwrap();
+    let path =
+        |desk: &Desk, node: &str| desk.session.document().nodes[node].params["path"].as_str().unwrap().to_owned();
+    assert_eq!(path(&desk, "read"), "../pics/b.txt");
+    assert_eq!((path(&desk, "far"), path(&desk, "save")), ("/data/b.txt".into(), "../out.txt".into()));
+    assert_eq!(path(&desk, "gone"), "pics/a.txt", "nobody knows that this is a path");
+    assert!(desk.session.is_saved());
+    assert_eq!((desk.session.file(), desk.session.folder()), (Some(moved.as_path()), moved.parent().unwrap()));
+    desk.session.undo();
+    assert_eq!(path(&desk, "read"), "../pics/a.txt");
+    assert_eq!(Document::open(&moved).unwrap().document.nodes["read"].params["path"], "../pics/b.txt");
+    assert!(desk.path("g.json").exists(), "the file that it was opened from stays");
+    assert_eq!(desk.session.path_text(&desk.path("other/x/p.png")), "x/p.png");
+    assert_eq!(Path::new(&desk.session.path_text(&desk.path("p.png"))), desk.path("p.png"));
+}
+
+#[test]
+fn a_graph_that_cannot_be_saved_stays_as_it_was() {
+    let mut desk = Desk::sums();
+    desk.make(add("test.number"));
+    let file = desk.session.file().map(Path::to_owned);
+    let error = desk.session.save_as(&desk.path("no/such/folder/g.json"), &desk.catalogue).unwrap_err();
+    assert!(error.to_string().contains("folder"), "{error}");
+    assert_eq!((desk.session.file().map(Path::to_owned), desk.session.is_saved()), (file, false));
+    assert!(matches!(Session::new().save(), Err(SaveError::NoFile)));
+    assert!(Session::new().is_saved() && Session::new().name() == "Untitled");
+}
+
+#[test]
+fn what_was_not_saved_is_found_again_after_a_kill_and_not_while_it_lives() {
+    let recovery_folder = tempfile::tempdir().unwrap();
+    let recovery = || Recovery::in_folder(recovery_folder.path().join("deep"));
+    let mut desk = Desk::sums();
+    let mut living = recovery();
+    living.keep(&desk.session).unwrap();
+    assert!(!recovery_folder.path().join("deep").exists(), "what is saved needs no keeping");
+    desk.make(set("one", "value", json!(42)));
+    living.keep(&desk.session).unwrap();
+    desk.make(set("one", "value", json!(43)));
+    living.keep(&desk.session).unwrap();
+    assert!(recovery().left_behind().is_empty(), "it lives");
+    drop(living);
+    let other = recovery();
+    let found = other.left_behind();
+    assert_eq!((found.len(), found[0].file.as_deref()), (1, desk.session.file()));
+    assert_eq!(found[0].pid, std::process::id());
+    let recovered = found[0].open().unwrap();
+    assert_eq!(recovered.document(), desk.session.document());
+    assert_eq!((recovered.folder(), recovered.is_saved()), (desk.session.folder(), false));
+    found[0].discard().unwrap();
+    assert!(other.left_behind().is_empty());
+    assert_eq!(std::fs::read_dir(recovery_folder.path().join("deep")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_session_that_is_saved_or_cleared_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::sums();
+    let mut recovery = Recovery::in_folder(folder.path());
+    desk.make(add("test.number"));
+    recovery.keep(&desk.session).unwrap();
+    desk.session.save().unwrap();
+    recovery.keep(&desk.session).unwrap();
+    assert!(Recovery::in_folder(folder.path()).left_behind().is_empty());
+    desk.make(add("test.number"));
+    recovery.keep(&desk.session).unwrap();
+    recovery.clear();
+    drop(recovery);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    std::fs::write(folder.path().join("1-2-3.json"), "{ half").unwrap();
+    std::fs::write(
+        folder.path().join("4.json"),
+        json!({ "pid": 1, "time": u64::MAX, "file": null, "folder": "/", "graph": "no" }).to_string(),
+    )
+    .unwrap();
+    for left in Recovery::in_folder(folder.path()).left_behind() {
+        assert!(left.open().is_err());
+    }
+}
