@@ -3,8 +3,9 @@
 use super::{Place, Row, rename, reset_menu};
 use crate::studio::action::Action;
 use eframe::egui;
-use egui::{DragValue, Response, Slider, Ui};
+use egui::{DragValue, Response, Slider, SliderClamping, Ui};
 use serde_json::Value;
+use std::ops::RangeInclusive;
 
 /// A drag or a typing that ended is one step of the history.
 pub(super) fn settle(response: &Response, actions: &mut Vec<Action>) {
@@ -23,9 +24,16 @@ pub(super) fn float(
     actions: &mut Vec<Action>,
 ) {
     let Some(now) = value.as_f64() else { return unreadable(ui, row, value, "a number", actions) };
-    let mut number = now;
+    let (mut number, mut slid) = (now, now);
     let speed = ((to - from) / 400.0).max(1e-6);
-    let field = ui.add(DragValue::new(&mut number).range(low..=high).speed(speed).max_decimals(6).suffix(row.unit()));
+    let field = ui.add(
+        DragValue::new(&mut number)
+            .range(low..=high)
+            .clamp_existing_to_range(false)
+            .speed(speed)
+            .max_decimals(9)
+            .suffix(row.unit()),
+    );
     row.focus(&field);
     finish(&field, row, &row.name(), actions);
     if let Some(slider) = slider(
@@ -34,16 +42,17 @@ pub(super) fn float(
         |ui, width| {
             ui.spacing_mut().slider_width = width;
             let wide = from > 0.0 && to / from > 1000.0;
-            ui.add(Slider::new(&mut number, from..=to).show_value(false).logarithmic(wide))
+            ui.add(on_slider(&mut slid, from..=to).logarithmic(wide))
         },
         to > from,
     ) {
         finish(&slider, row, &row.name_of("slider"), actions);
     }
     if number.total_cmp(&now).is_ne() && (number - now).abs() > f64::EPSILON * now.abs() {
+        actions.push(row.set(number));
+    } else if slid.total_cmp(&now).is_ne() {
         // What a slider gives has more digits than anybody means.
-        let rounded = if (low..=high).contains(&number) { round(number, to - from) } else { number };
-        actions.push(row.set(rounded));
+        actions.push(row.set(round(slid, to - from)));
     }
 }
 
@@ -54,9 +63,12 @@ fn round(number: f64, range: f64) -> f64 {
     }
     let digits = (4.0 - range.log10().floor()).clamp(0.0, 12.0);
     let scale = 10_f64.powf(digits);
-    let rounded = (number * scale).round() / scale;
-    // A number that was typed with more digits is meant.
-    if (rounded - number).abs() > range * 1e-6 { rounded } else { number }
+    (number * scale).round() / scale
+}
+
+/// A slider over the usual range. A number beyond it, which was typed, is left as it is.
+fn on_slider<N: egui::emath::Numeric>(number: &mut N, range: RangeInclusive<N>) -> Slider<'_> {
+    Slider::new(number, range).show_value(false).clamping(SliderClamping::Edits)
 }
 
 /// A whole number.
@@ -69,9 +81,11 @@ pub(super) fn integer(
     actions: &mut Vec<Action>,
 ) {
     let Some(now) = value.as_i64() else { return unreadable(ui, row, value, "a whole number", actions) };
-    let mut number = now;
+    let (mut number, mut slid) = (now, now);
     let speed = ((to as f64 - from as f64) / 400.0).clamp(0.05, 100.0);
-    let field = ui.add(DragValue::new(&mut number).range(low..=high).speed(speed).suffix(row.unit()));
+    let field = ui.add(
+        DragValue::new(&mut number).range(low..=high).clamp_existing_to_range(false).speed(speed).suffix(row.unit()),
+    );
     row.focus(&field);
     finish(&field, row, &row.name(), actions);
     if let Some(slider) = slider(
@@ -80,14 +94,14 @@ pub(super) fn integer(
         |ui, width| {
             ui.spacing_mut().slider_width = width;
             let wide = from > 0 && to / from > 1000;
-            ui.add(Slider::new(&mut number, from..=to).show_value(false).logarithmic(wide))
+            ui.add(on_slider(&mut slid, from..=to).logarithmic(wide))
         },
         to > from,
     ) {
         finish(&slider, row, &row.name_of("slider"), actions);
     }
-    if number != now {
-        actions.push(row.set(number));
+    if let Some(changed) = [number, slid].into_iter().find(|number| *number != now) {
+        actions.push(row.set(changed));
     }
 }
 
