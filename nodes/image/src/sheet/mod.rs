@@ -174,7 +174,7 @@ fn captioned(picture: Canvas, text: &str) -> Result<Canvas, Failure> {
 
 /// A text where a picture is missing, cut off where it is longer than a cell.
 fn notice(text: &str, cell: usize) -> Result<Canvas, Failure> {
-    let width = cell.min(TEXT_WIDTH).max(2 * MARGIN + 1);
+    let width = cell.clamp(2 * MARGIN + 1, TEXT_WIDTH);
     let height = (text_height(text, width - 2 * MARGIN, SMALL) + 2 * MARGIN).min(2 * cell);
     let mut block = Canvas::new(width, height, CELL)?;
     block.text(MARGIN as i64, MARGIN as i64, width - 2 * MARGIN, SMALL, text, WARNING);
