@@ -1,0 +1,121 @@
+//! The studio with the real plugins: graphs/mgie.json is opened, changed, run, looked at, taken back and saved, through
+//! the accessibility tree. The miniature stands in for the released weights.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use eframe::egui::{Event, Key, Modifiers, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use mgie_host::engine::{Budgets, Engine};
+use mgie_host::plugins::{Catalogue, SearchPath};
+use mgie_host::studio::{Setup, Studio};
+use mgie_tests::{build_folder, miniature, repository};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A window that nobody sees, with graphs/mgie.json as it lies in `folder`.
+struct Seen(Harness<'static, Studio>);
+
+impl Seen {
+    fn open(folder: &Path) -> Self {
+        let catalogue = Catalogue::discover(&SearchPath::default().then(build_folder()), None);
+        let setup = Setup {
+            engine: Arc::new(Engine::new(Arc::new(catalogue), Budgets::default())),
+            models: Some(miniature()),
+            threads: Some(2),
+            graph: Some(folder.join("mgie.json")),
+            data: Some(folder.join("data")),
+        };
+        let harness = Harness::builder()
+            .with_size(vec2(1280.0, 720.0))
+            .with_max_steps(64)
+            .build_ui_state(|ui, studio: &mut Studio| studio.ui(ui), Studio::new(setup));
+        let mut seen = Self(harness);
+        seen.0.run_ok();
+        seen
+    }
+
+    fn click(&mut self, label: &str) {
+        self.0.get_by_label(label).click();
+        self.0.run_ok();
+    }
+
+    fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.0.key_press_modifiers(modifiers, key);
+        self.0.run_ok();
+    }
+
+    /// Selects a node in the list that is there where none is selected.
+    fn select(&mut self, node: &str) {
+        self.key(Modifiers::NONE, Key::Escape);
+        self.click(&format!("Go to {node}"));
+    }
+
+    fn type_into(&mut self, label: &str, text: &str) {
+        self.click(label);
+        self.key(Modifiers::COMMAND, Key::A);
+        self.0.event(Event::Text(text.to_owned()));
+        self.0.run_ok();
+        self.key(Modifiers::NONE, Key::Enter);
+    }
+
+    /// Runs everything, and waits until it is over.
+    fn run(&mut self) {
+        let began = Instant::now();
+        self.0.get_by_label("Run all (tool)").click();
+        self.0.step();
+        while self.0.state().runner().is_running() {
+            assert!(began.elapsed() < Duration::from_secs(120), "{:?}", self.0.state().said());
+            std::thread::sleep(Duration::from_millis(5));
+            self.0.step();
+        }
+        self.0.run_ok();
+    }
+
+    fn shows(&self, part: &str) -> bool {
+        self.0.query_all_by_label_contains(part).next().is_some()
+    }
+
+    fn steps(&self) -> Option<Value> {
+        self.0.state().session().document().nodes.get("denoise")?.params.get("steps").cloned()
+    }
+}
+
+#[test]
+fn mgie_is_opened_changed_run_looked_at_taken_back_and_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graph, photo) = (folder.path().join("mgie.json"), "photos/landscape.png");
+    std::fs::create_dir(folder.path().join("photos")).unwrap();
+    std::fs::copy(repository().join("graphs").join(photo), folder.path().join(photo)).unwrap();
+    let before = std::fs::read_to_string(repository().join("graphs/mgie.json")).unwrap();
+    std::fs::write(&graph, &before).unwrap();
+
+    let mut seen = Seen::open(folder.path());
+    let begun = seen.steps();
+    seen.select("denoise");
+    seen.type_into("Steps", "2");
+    assert_eq!(seen.steps(), Some(json!(2)));
+    seen.run();
+    let value =
+        seen.0.state().runner().value("vae_decode", "image").unwrap_or_else(|| {
+            panic!("no picture: {:?}, {:?}", seen.0.state().said(), seen.0.state().runner().problems())
+        });
+    let picture = value.as_image().unwrap();
+    assert!(folder.path().join("edited.png").is_file(), "the graph's own result is written");
+    assert!(seen.shows("vae_decode.image"), "the viewer says what it shows");
+    let size = format!("{} × {}, {} bit", picture.width, picture.height, picture.bit_depth);
+    assert!(seen.shows(&size), "the viewer shows a picture of {size}");
+
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(seen.steps(), begun);
+    seen.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    assert_eq!(seen.steps(), Some(json!(2)));
+    seen.key(Modifiers::COMMAND, Key::S);
+    assert!(seen.0.state().session().is_saved(), "{:?}", seen.0.state().said());
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let mut expected = read(&before);
+    expected["nodes"]["denoise"]["params"]["steps"] = json!(2);
+    assert_eq!(read(&std::fs::read_to_string(&graph).unwrap())["nodes"], expected["nodes"]);
+}
