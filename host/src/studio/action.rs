@@ -218,6 +218,10 @@ commands! {
     AlignRight, Node, "Align right", on_canvas(Modifiers::ALT, Key::ArrowRight), "Line up the right edges of the selected nodes.";
     AlignTop, Node, "Align top", on_canvas(Modifiers::ALT, Key::ArrowUp), "Line up the top edges of the selected nodes.";
     AlignBottom, Node, "Align bottom", on_canvas(Modifiers::ALT, Key::ArrowDown), "Line up the bottom edges of the selected nodes.";
+    AlignColumn, Node, "Align in a column", on_canvas(Modifiers::ALT, Key::C), "Line up the centres of the selected nodes, one above the other.";
+    AlignRow, Node, "Align in a row", on_canvas(Modifiers::ALT, Key::R), "Line up the centres of the selected nodes, side by side.";
+    SpreadAcross, Node, "Spread across", on_canvas(Modifiers::ALT, Key::X), "Make the gaps between the selected nodes equal from left to right; the outermost stay.";
+    SpreadDown, Node, "Spread down", on_canvas(Modifiers::ALT, Key::Y), "Make the gaps between the selected nodes equal from top to bottom; the outermost stay.";
     Arrange, Node, "Arrange", alone(Key::L), "Lay out the selected nodes, or all, from left to right along their wires.";
     MoveLeft, Node, "Move left", alone(Key::ArrowLeft), "Move the selected nodes a step to the left.";
     MoveRight, Node, "Move right", alone(Key::ArrowRight), "Move the selected nodes a step to the right.";

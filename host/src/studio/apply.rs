@@ -176,6 +176,10 @@ impl Studio {
             Command::AlignRight => self.align(Edge::Right, ctx),
             Command::AlignTop => self.align(Edge::Top, ctx),
             Command::AlignBottom => self.align(Edge::Bottom, ctx),
+            Command::AlignColumn => self.align(Edge::CentreX, ctx),
+            Command::AlignRow => self.align(Edge::CentreY, ctx),
+            Command::SpreadAcross => self.align(Edge::SpreadX, ctx),
+            Command::SpreadDown => self.align(Edge::SpreadY, ctx),
             Command::Arrange => {
                 let selected: Vec<String> = self.session.selection().iter().cloned().collect();
                 let nodes = (selected.len() > 1).then_some(selected);

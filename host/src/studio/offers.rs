@@ -32,9 +32,14 @@ impl Offers for Studio {
             | Command::MoveDown => (!selected.is_empty(), None),
             Command::Delete => (!selected.is_empty() || self.canvas.chosen().is_some(), None),
             Command::Rename | Command::FocusParameters => (selected.len() == 1, None),
-            Command::AlignLeft | Command::AlignRight | Command::AlignTop | Command::AlignBottom => {
-                (selected.len() > 1, None)
-            }
+            Command::AlignLeft
+            | Command::AlignRight
+            | Command::AlignTop
+            | Command::AlignBottom
+            | Command::AlignColumn
+            | Command::AlignRow => (selected.len() > 1, None),
+            // Between two there is one gap only.
+            Command::SpreadAcross | Command::SpreadDown => (selected.len() > 2, None),
             Command::Mute => (!selected.is_empty(), Some(off(Off::Mute))),
             Command::Bypass => (!selected.is_empty(), Some(off(Off::Bypass))),
             Command::SelectAll | Command::Arrange | Command::Run | Command::ZoomFit => {

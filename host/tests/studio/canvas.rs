@@ -1,6 +1,6 @@
 //! The canvas: selecting, moving, frames and notes.
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Seen};
 use eframe::egui::{Key, Modifiers, vec2};
 use serde_json::json;
 
@@ -53,4 +53,44 @@ fn a_frame_is_put_around_the_selected_nodes_and_moves_them() {
     assert!(after[0] > before[0] + 10.0 && after[1] > before[1] + 5.0, "{before:?} {after:?}");
     seen.key(Modifiers::COMMAND, Key::Z);
     assert_eq!(seen.studio().session().position("two"), before);
+}
+
+#[test]
+fn selected_nodes_are_centred_on_a_line_and_spread_with_equal_gaps() {
+    let desk = Desk::new();
+    let path = desk.path("three.json");
+    let graph = json!({
+        "mgie": 1,
+        "nodes": {
+            "one": { "type": "test.number" }, "two": { "type": "test.add" }, "three": { "type": "test.number" },
+        },
+        "studio": { "one": [0, 0], "two": [340, 150], "three": [1100, 60] },
+    });
+    std::fs::write(&path, graph.to_string()).unwrap();
+    let mut seen = desk.open(Some(path));
+    // Where each node begins and ends along an axis; positions are kept to a tenth of a point.
+    let span = |seen: &Seen, node: &str, axis: usize| {
+        let studio = seen.studio();
+        let start = studio.session().position(node)[axis];
+        [start, start + studio.canvas().sizes()[node][axis]]
+    };
+    seen.key(Modifiers::COMMAND, Key::A);
+    seen.click("Node");
+    seen.click("Spread across");
+    let [one, two, three] = ["one", "two", "three"].map(|node| span(&seen, node, 0));
+    assert_eq!((one[0], three[0]), (0.0, 1100.0));
+    assert!((two[0] - one[1] - (three[0] - two[1])).abs() < 0.3, "{one:?} {two:?} {three:?}");
+    seen.key(Modifiers::ALT, Key::R);
+    let middles = ["one", "two", "three"].map(|node| span(&seen, node, 1).iter().sum::<f32>() / 2.0);
+    assert!(middles.iter().all(|middle| (middle - middles[0]).abs() < 0.2), "{middles:?}");
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(seen.studio().session().position("three"), [1100.0, 60.0]);
+    seen.key(Modifiers::ALT, Key::C);
+    let middles = ["one", "two", "three"].map(|node| span(&seen, node, 0).iter().sum::<f32>() / 2.0);
+    assert!(middles.iter().all(|middle| (middle - middles[0]).abs() < 0.2), "{middles:?}");
+    seen.key(Modifiers::ALT, Key::Y);
+    let mut spans = ["one", "two", "three"].map(|node| span(&seen, node, 1));
+    spans.sort_by(|a, b| (a[0] + a[1]).total_cmp(&(b[0] + b[1])));
+    let [first, second, third] = spans;
+    assert!((second[0] - first[1] - (third[0] - second[1])).abs() < 0.3, "{spans:?}");
 }
