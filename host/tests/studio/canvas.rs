@@ -56,6 +56,23 @@ fn a_frame_is_put_around_the_selected_nodes_and_moves_them() {
 }
 
 #[test]
+fn a_frame_that_was_selected_is_not_deleted_with_the_node_that_is_selected_after_it() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("two.json", two())));
+    seen.key(Modifiers::COMMAND, Key::A);
+    seen.key(Modifiers::NONE, Key::F);
+    seen.key(Modifiers::NONE, Key::Enter);
+    let frame = seen.center("frame Frame");
+    seen.click_at(frame);
+    assert!(seen.studio().canvas().chosen().is_some() && seen.studio().session().selection().is_empty());
+    seen.select("two");
+    assert!(seen.studio().canvas().chosen().is_none());
+    seen.click("Edit");
+    seen.click("Delete");
+    assert_eq!((seen.studio().session().frames().len(), seen.studio().session().document().nodes.len()), (1, 1));
+}
+
+#[test]
 fn selected_nodes_are_centred_on_a_line_and_spread_with_equal_gaps() {
     let desk = Desk::new();
     let path = desk.path("three.json");

@@ -147,6 +147,10 @@ impl Canvas {
     /// Shows the graph, and pushes what is done to it.
     pub fn show(&mut self, ui: &mut Ui, mut shown: Shown<'_>) {
         self.sync(shown.session, shown.sockets);
+        // Nodes may have been selected elsewhere, in the side panel say: what is deleted then is they alone.
+        if !shown.session.selection().is_empty() {
+            self.state.chosen = None;
+        }
         self.state.screen = ui.available_rect_before_wrap();
         self.state.dark = ui.visuals().dark_mode;
         self.state.wire_now = None;
