@@ -112,6 +112,7 @@ pub fn diffusion(models: &Path) -> Result<(UnetConfig, VaeConfig, NoiseSchedule)
         alphas_cumprod: schedule.alphas_cumprod().to_vec(),
         prediction: schedule.prediction()?.unwrap_or(Prediction::Epsilon),
         scaling: vae.scaling_factor,
+        high_noise: 0.0,
     };
     Ok((unet, vae, noise))
 }

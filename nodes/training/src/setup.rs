@@ -97,6 +97,17 @@ pub fn with_side(description: NodeDescription) -> NodeDescription {
     description.parameter("side", "Side", side, "Pictures are cut to squares and resized to this side.").unit("px")
 }
 
+/// Adds the choice of noise, for the stages that train the UNet.
+pub fn with_noise(description: NodeDescription) -> NodeDescription {
+    description.parameter(
+        "high_noise",
+        "High noise",
+        Domain::Float { default: 0.0, hard: [0.0, 100.0], soft: [0.0, 8.0] },
+        "How much more often much noise is drawn: a timestep's density grows with its power of this. 0 for all alike, as in \
+         DDPM. Under much noise only the text can tell what is to be there: a small UNet learns to follow it sooner.",
+    )
+}
+
 /// A node's parameters, read.
 #[derive(Debug)]
 pub struct Setup {

@@ -103,7 +103,12 @@ impl Model {
                 visual: std::array::from_fn(|index| token("img0") + index as u32),
             },
             unet: UnetConfig::read(&goldens.config("unet")).unwrap(),
-            schedule: NoiseSchedule { alphas_cumprod: schedule.alphas_cumprod().to_vec(), prediction, scaling: 1.0 },
+            schedule: NoiseSchedule {
+                alphas_cumprod: schedule.alphas_cumprod().to_vec(),
+                prediction,
+                scaling: 1.0,
+                high_noise: 0.0,
+            },
             conversations: conversations.collect(),
             features: goldens.tensor("input/features"),
             goal: goldens.tensor("input/goal_latents"),

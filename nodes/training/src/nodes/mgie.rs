@@ -31,7 +31,7 @@ pub fn definition() -> NodeDefinition {
     let whole = |default: i64, high: i64| Domain::Integer { default, hard: [1, high], soft: [1, high] };
     let number = |default: f64, high: f64| Domain::Float { default, hard: [0.0, high], soft: [0.0, high] };
     let description = setup::with_parameters(description, Defaults { steps: 8000, batch: 32, part: 16, rate: 5e-4 });
-    let description = setup::with_side(description)
+    let description = setup::with_noise(setup::with_side(description))
         .parameter(
             "into",
             "Into",
@@ -65,7 +65,8 @@ fn mgie(run: &Run) -> Result<Outputs, Failure> {
     let folder = models.join(place::LLAVA);
     let config = LlavaConfig::read(&folder)?;
     let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);
-    let (unet, vae, schedule) = parts::diffusion(&models)?;
+    let (unet, vae, mut schedule) = parts::diffusion(&models)?;
+    schedule.high_noise = run.float("high_noise")?;
     let dataset = Dataset::open(&dataset)?;
     dataset.entries().iter().try_for_each(|entry| expressive(entry).map(drop))?;
     let side = run.count("side")?;

@@ -15,7 +15,7 @@ use mgie_plugin_api::Failure;
 use mgie_weights::WeightsError;
 use mgie_weights::tokenizer::ClipTokenizer;
 
-/// The text's tower as the UNet is given it, frozen.
+/// The text's tower as the UNet is given it.
 pub struct Reader {
     /// Sizes.
     pub config: TowerConfig,
@@ -24,7 +24,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// What the UNet attends to for each text, `[texts, 77, width]`.
+    /// What the UNet attends to for each text, `[texts, 77, width]`; gradients reach the tower where it is trained.
     ///
     /// # Errors
     /// A vocabulary that cannot express a text, no memory.
@@ -37,7 +37,7 @@ impl Reader {
         let padded = texts.iter().map(|text| Ok(self.tokenizer.encode_padded(text)?.0));
         let padded = padded.collect::<std::result::Result<Vec<_>, WeightsError>>()?;
         let tower = TextTower::load(&parameters.weights(dtype).pp("text_encoder.text_model"), &self.config)?;
-        Ok(tower.encode_batch(&padded)?.detach())
+        Ok(tower.encode_batch(&padded)?)
     }
 }
 
@@ -99,8 +99,7 @@ impl Stage for DenoiserStage {
         let loss = || -> Result<Loss> {
             let device = parameters.device();
             let (goal, source) = latents(&self.latents, self.seed, step, first, part, device)?;
-            let steps = self.schedule.alphas_cumprod.len();
-            let draws = Draws::at(self.seed, step, first, goal.dims(), steps, device)?;
+            let draws = Draws::at(self.seed, step, first, goal.dims(), &self.schedule, device)?;
             let context = draws.context(&conditioning, &null)?;
             let unet = Unet::new(&parameters.weights(self.dtype).pp("unet"), &self.unet)?;
             let total = (edit_loss(&unet, &self.schedule, &goal, &source, &context, &draws)? * share)?;

@@ -21,6 +21,8 @@ pub struct NoiseSchedule {
     pub prediction: Prediction,
     /// What goal latents are multiplied by.
     pub scaling: f64,
+    /// Timesteps are drawn with a density in proportion to their own power of this: 0 for all alike, as DDPM's.
+    pub high_noise: f64,
 }
 
 /// What is drawn for some examples.
@@ -39,10 +41,21 @@ impl Draws {
     ///
     /// # Errors
     /// No memory, a device that fails.
-    pub fn at(seed: u64, step: u64, first: usize, shape: &[usize], steps: usize, device: &Device) -> Result<Self> {
+    pub fn at(
+        seed: u64,
+        step: u64,
+        first: usize,
+        shape: &[usize],
+        schedule: &NoiseSchedule,
+        device: &Device,
+    ) -> Result<Self> {
         let count = shape.first().copied().unwrap_or_default();
         let places = first..first + count;
-        let timestep = |place| ((uniform(seed, "timestep", step, place) * steps as f64) as usize).min(steps - 1);
+        let steps = schedule.alphas_cumprod.len();
+        let timestep = |place| {
+            let share = uniform(seed, "timestep", step, place).powf(1.0 / (1.0 + schedule.high_noise));
+            ((share * steps as f64) as usize).min(steps - 1)
+        };
         Ok(Self {
             timesteps: places.clone().map(timestep).collect(),
             u: places.map(|place| uniform(seed, "dropout", step, place)).collect(),
@@ -120,4 +133,28 @@ pub fn edit_loss(
     let input = Tensor::cat(&[noisy, source], 1)?.to_dtype(unet.dtype())?;
     let predicted = unet.forward(&input, &timesteps, &context.to_dtype(unet.dtype())?)?.to_dtype(DType::F32)?;
     (predicted - target)?.sqr()?.mean_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Draws, NoiseSchedule};
+    use candle_core::Device;
+    use mgie_diffusion::schedule::Prediction;
+
+    /// The share of 4,000 timesteps of 1,000 that lies from 800 on.
+    fn above_800(high_noise: f64) -> f64 {
+        let alphas_cumprod = vec![0.5; 1000];
+        let schedule = NoiseSchedule { alphas_cumprod, prediction: Prediction::Velocity, scaling: 1.0, high_noise };
+        let draws = Draws::at(1, 0, 0, &[4000, 1, 1, 1], &schedule, &Device::Cpu).unwrap();
+        assert!(draws.timesteps.iter().all(|timestep| *timestep < 1000));
+        draws.timesteps.iter().filter(|timestep| **timestep >= 800).count() as f64 / 4000.0
+    }
+
+    #[test]
+    fn timesteps_are_uniform_or_grow_denser_with_a_power_of_themselves() {
+        for (high_noise, share) in [(0.0, 0.2), (4.0, 1.0 - 0.8_f64.powi(5))] {
+            let found = above_800(high_noise);
+            assert!((found - share).abs() < 0.03, "{found} of timesteps from 800 on, expected {share}");
+        }
+    }
 }

@@ -130,8 +130,7 @@ impl LanguageStage {
             let questions = entry.notes.as_ref().map_or(&[][..], |notes| &notes.questions);
             let asks = self.eyes.is_some() && uniform(self.seed, "asks", step, place) < self.questions;
             if asks && !questions.is_empty() {
-                let which = (uniform(self.seed, "question", step, place) * questions.len() as f64) as usize;
-                let (question, answer) = &questions[which.min(questions.len() - 1)];
+                let (question, answer) = by_length(questions, uniform(self.seed, "question", step, place));
                 return Ok(self.tokenizer.question(question, patches, answer)?);
             }
             let expressive = expressive(entry)?;
@@ -139,6 +138,18 @@ impl LanguageStage {
         };
         examples.iter().enumerate().map(one).collect()
     }
+}
+
+/// One of `questions`, each as likely as its answer is long: a description of the whole picture teaches in one pass what a
+/// dozen answers of one word do. `at` is from 0 to 1; there is at least one question.
+fn by_length(questions: &[(String, String)], at: f64) -> &(String, String) {
+    let whole: usize = questions.iter().map(|(_, answer)| answer.len()).sum();
+    let mut left = at * whole as f64;
+    let found = questions.iter().find(|(_, answer)| {
+        left -= answer.len() as f64;
+        left < 0.0
+    });
+    found.unwrap_or(&questions[questions.len() - 1])
 }
 
 /// The expressive text of an entry.
@@ -205,4 +216,22 @@ pub fn begin(parameters: &Parameters, config: &LlavaConfig, rows: usize, seen: u
     parameters.ensure("llava.model.embed_tokens.weight", (rows, hidden))?;
     parameters.ensure("llava.lm_head.weight", (rows, hidden))?;
     parameters.ensure("llava.model.mm_projector.weight", (hidden, seen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_length;
+
+    #[test]
+    fn a_question_is_asked_as_often_as_its_answer_is_long() {
+        let all: Vec<(String, String)> =
+            [("a", "red"), ("b", "a small red square"), ("c", "two")].map(|(q, a)| (q.to_owned(), a.to_owned())).into();
+        let mut asked = [0; 3];
+        for at in 0..2400 {
+            let (question, _) = by_length(&all, f64::from(at) / 2400.0);
+            asked[all.iter().position(|(known, _)| known == question).unwrap()] += 1;
+        }
+        assert_eq!(asked, [300, 1800, 300]);
+        assert_eq!(by_length(&all, 1.0).0, "c");
+    }
 }

@@ -135,8 +135,7 @@ impl Stage for MgieStage {
             let unet = Unet::new(&w.pp("unet"), &self.unet)?;
             let device = parameters.device();
             let (goal, source) = latents(&self.latents, self.seed, step, first, part, device)?;
-            let steps = self.schedule.alphas_cumprod.len();
-            let draws = Draws::at(self.seed, step, first, goal.dims(), steps, device)?;
+            let draws = Draws::at(self.seed, step, first, goal.dims(), &self.schedule, device)?;
             let pictures = (&goal, &source);
             let (instruction, edit) =
                 losses(&llava, &head, &unet, &self.schedule, &embeddings, &conversations, pictures, &draws)?;

@@ -174,6 +174,32 @@ fn users_files_are_trained_on_as_they_are() {
     }
 }
 
+/// InstructPix2Pix' tower stays as it is unless it is told to learn; then what is written is a tower that is read again.
+#[test]
+fn the_text_tower_learns_with_the_unet_only_where_that_is_said() {
+    let (models, dataset) = (models::miniature(), models::scenes(2));
+    let tower = || -> BTreeMap<String, Vec<f32>> {
+        let read =
+            Weights::open(&models.path().join("instruct-pix2pix/text_encoder"), DType::F32, &Device::Cpu).unwrap();
+        let tensor = |name: &String| read.get_any(name).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        read.names().into_iter().map(|name| (name.clone(), tensor(&name))).collect()
+    };
+    let before = tower();
+    for said in ["frozen", "trained"] {
+        let work = tempfile::tempdir().unwrap();
+        let changes = json!({
+            "models": models.path(), "work": work.path(), "begin": "models", "steps": 2, "batch": 2, "part": 1, "side": 64,
+            "device": "cpu", "learning_rate": 1e-3, "ema": 0.0, "text_tower": said,
+        });
+        node(&Host::of(2), "training.denoiser", dataset.path(), &changes).unwrap();
+        let after = tower();
+        assert!(before.keys().eq(after.keys()));
+        let moved = before.iter().filter(|(name, numbers)| after[*name] != **numbers).count();
+        assert_eq!(moved > before.len() / 2, said == "trained", "{moved} of {} tensors moved", before.len());
+        assert!(said == "trained" || moved == 0, "{moved} tensors moved");
+    }
+}
+
 /// All stages one after the other in the miniature's sizes, each on what the one before wrote, then edits with every method.
 #[test]
 fn every_stage_reads_what_the_one_before_wrote_and_every_method_edits_with_it() {
