@@ -12,11 +12,12 @@ mod png_text;
 mod save;
 mod schema;
 mod shape;
+mod size;
 
 pub use error::{DocumentError, DocumentProblem};
 pub use off::Off;
 pub use open::{MAX_FILE_BYTES, Opened};
-pub use png_text::KEYWORD as PNG_KEYWORD;
+pub use png_text::{KEYWORD as PNG_KEYWORD, png_text};
 pub use schema::json_schema;
 pub(crate) use shape::describe;
 

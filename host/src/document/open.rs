@@ -20,6 +20,8 @@ pub struct Opened {
     pub folder: PathBuf,
     /// Whether it lay in a picture, which is not the file to save it in.
     pub in_picture: bool,
+    /// The file as it was read, byte for byte; of a picture, the graph's text.
+    pub contents: Vec<u8>,
 }
 
 impl Document {
@@ -36,13 +38,13 @@ impl Document {
     /// # Errors
     /// A [`DocumentError`] that names the file.
     pub fn open(path: &Path) -> Result<Opened, DocumentError> {
-        let (document, in_picture) = read(path).map_err(|problem| DocumentError::in_file(path, problem))?;
+        let (document, contents, in_picture) = read(path).map_err(|problem| DocumentError::in_file(path, problem))?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let folder = std::path::absolute(&folder).unwrap_or_else(|_| {
             // The empty path has no absolute form; it means the current folder.
             std::env::current_dir().unwrap_or(folder)
         });
-        Ok(Opened { document, folder, in_picture })
+        Ok(Opened { document, folder, in_picture, contents })
     }
 }
 
@@ -52,7 +54,7 @@ fn parse(text: &str) -> Result<Document, DocumentProblem> {
     shape::document(json::parse(text)?)
 }
 
-fn read(path: &Path) -> Result<(Document, bool), DocumentProblem> {
+fn read(path: &Path) -> Result<(Document, Vec<u8>, bool), DocumentProblem> {
     let mut file = File::open(path).map_err(DocumentProblem::Read)?;
     let metadata = file.metadata().map_err(DocumentProblem::Read)?;
     if metadata.is_dir() {
@@ -62,8 +64,8 @@ fn read(path: &Path) -> Result<(Document, bool), DocumentProblem> {
     file.by_ref().take(png_text::SIGNATURE.len() as u64).read_to_end(&mut start).map_err(DocumentProblem::Read)?;
     if start == png_text::SIGNATURE {
         limit(metadata.len(), MAX_PNG_BYTES)?;
-        let text = png_text::graph(path)?.ok_or(DocumentProblem::NoGraphInPng)?;
-        return Ok((parse(&text)?, true));
+        let text = png_text::text(path, png_text::KEYWORD)?.ok_or(DocumentProblem::NoGraphInPng)?;
+        return Ok((parse(&text)?, text.into_bytes(), true));
     }
     limit(metadata.len(), MAX_FILE_BYTES)?;
     let mut bytes = start;
@@ -72,7 +74,8 @@ fn read(path: &Path) -> Result<(Document, bool), DocumentProblem> {
     let text = std::str::from_utf8(&bytes).map_err(|error| DocumentProblem::NotUtf8 {
         line: 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count(),
     })?;
-    Ok((parse(text)?, false))
+    let document = parse(text)?;
+    Ok((document, bytes, false))
 }
 
 fn limit(bytes: u64, limit: u64) -> Result<(), DocumentProblem> {

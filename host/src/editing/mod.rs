@@ -3,8 +3,8 @@
 //!
 //! Reading order: [`Edit`] (what can be done), [`Session`] (the open graph that it is done to); then how it is done:
 //! `apply` (each edit), `wiring` (which sockets go together), `naming`, `clipboard`, `layout` (the graph file's field
-//! `studio`), `arrange` and `align` (where nodes lie), `history`; and what outlives a session, [`Recovery`] and
-//! [`Recent`].
+//! `studio`), `arrange` and `align` (where nodes lie), `history`, `on_disk` (whether another program changed the file); and
+//! what outlives a session, [`Recovery`] and [`Recent`].
 
 mod align;
 mod apply;
@@ -14,6 +14,7 @@ mod edit;
 mod history;
 mod layout;
 mod naming;
+mod on_disk;
 mod recent;
 mod recovery;
 mod session;

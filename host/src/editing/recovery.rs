@@ -2,6 +2,7 @@
 //! user's data folder, and takes it away when it ends well ([`Recovery::clear`]). What is found there and belongs to no living process was
 //! left by one that was killed.
 
+use super::on_disk::OnDisk;
 use super::session::Session;
 use crate::document::{Document, DocumentError};
 use mgie_plugin_api::Failure;
@@ -37,6 +38,9 @@ struct Kept {
     file: Option<PathBuf>,
     /// The folder that its relative paths are relative to.
     folder: PathBuf,
+    /// What the file held when it was last read or written, as a hash.
+    #[serde(default)]
+    on_disk: Option<String>,
     /// The graph's text.
     graph: String,
 }
@@ -88,6 +92,7 @@ impl Recovery {
             time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             file: session.file().map(Path::to_owned),
             folder: session.folder().to_owned(),
+            on_disk: session.on_disk().map(OnDisk::to_text),
             graph: session.document().to_text(),
         };
         let path = self.path();
@@ -162,7 +167,8 @@ impl Recovered {
     /// Where what was kept is no graph.
     pub fn open(&self) -> Result<Session, DocumentError> {
         let document = Document::parse(&self.kept.graph)?;
-        Ok(Session::recovered(document, self.kept.folder.clone(), self.kept.file.clone()))
+        let on_disk = self.kept.on_disk.as_deref().and_then(OnDisk::parse);
+        Ok(Session::recovered(document, self.kept.folder.clone(), self.kept.file.clone(), on_disk))
     }
 
     /// Takes it away.

@@ -3,6 +3,7 @@
 use super::edit::{Edit, Refusal};
 use super::history::{History, Step};
 use super::layout::{self, Frame, Note};
+use super::on_disk::OnDisk;
 use super::{apply, arrange};
 use crate::document::{Document, DocumentError};
 use crate::engine::{move_paths, relative};
@@ -22,6 +23,8 @@ pub struct Session {
     revision: u64,
     /// The graph as it lies in the file; none where that is another one than was opened.
     saved: Option<Document>,
+    /// What the file held when it was last read or written here; none where that is not known.
+    on_disk: Option<OnDisk>,
     is_saved: bool,
     /// Positions of nodes that the file gave none. They come into the document with the first edit, so that looking at
     /// a graph changes nothing.
@@ -34,6 +37,9 @@ pub enum SaveError {
     /// It has no file yet.
     #[error("this graph has no file yet; save it under a name")]
     NoFile,
+    /// Another program changed the file since it was opened, or saved last.
+    #[error("{} was changed by another program; save this graph over it or elsewhere, or read it again", .0.display())]
+    Changed(PathBuf),
     /// The file cannot be written.
     #[error(transparent)]
     Write(#[from] DocumentError),
@@ -60,12 +66,20 @@ impl Session {
     pub fn open(path: &Path) -> Result<Self, DocumentError> {
         let opened = Document::open(path)?;
         let file = (!opened.in_picture).then(|| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
-        Ok(Self::of(opened.document, opened.folder, file))
+        let mut session = Self::of(opened.document, opened.folder, file);
+        session.on_disk = session.file.is_some().then(|| OnDisk::of(&opened.contents));
+        Ok(session)
     }
 
-    /// A graph that is not saved: one that was recovered.
-    pub(super) fn recovered(document: Document, folder: PathBuf, file: Option<PathBuf>) -> Self {
+    /// A graph that is not saved: one that was recovered. `on_disk` is what its file held when it was kept.
+    pub(super) fn recovered(
+        document: Document,
+        folder: PathBuf,
+        file: Option<PathBuf>,
+        on_disk: Option<OnDisk>,
+    ) -> Self {
         let mut session = Self::of(document, folder, file);
+        session.on_disk = on_disk;
         session.saved = None;
         session.is_saved = false;
         session
@@ -78,6 +92,7 @@ impl Session {
             document,
             folder,
             file,
+            on_disk: None,
             history: History::default(),
             selection: IndexSet::new(),
             revision: 0,
@@ -196,15 +211,51 @@ impl Session {
         self.history.redo_label()
     }
 
-    /// Writes the graph to its file, whole or not at all; gives the file.
+    /// Writes the graph to its file, whole or not at all; gives the file. One that was deleted is there again.
+    ///
+    /// # Errors
+    /// Where it has no file, that cannot be written, or another program changed it since it was read or written here.
+    pub fn save(&mut self) -> Result<PathBuf, SaveError> {
+        match &self.file {
+            Some(file) if OnDisk::differs(self.on_disk, file) => Err(SaveError::Changed(file.clone())),
+            _ => self.save_over(),
+        }
+    }
+
+    /// As [`Session::save`], whatever the file holds by now.
     ///
     /// # Errors
     /// Where it has no file, or that cannot be written.
-    pub fn save(&mut self) -> Result<PathBuf, SaveError> {
+    pub fn save_over(&mut self) -> Result<PathBuf, SaveError> {
         let file = self.file.clone().ok_or(SaveError::NoFile)?;
         self.document.save(&file)?;
         self.note_saved();
         Ok(file)
+    }
+
+    /// Reads the file again in the place of the graph as it is: one step, which can be undone.
+    ///
+    /// # Errors
+    /// As [`Document::open`]; then nothing has changed. A graph without a file stays as it is.
+    pub fn reload(&mut self) -> Result<(), DocumentError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let opened = Document::open(file)?;
+        self.on_disk = (!opened.in_picture).then(|| OnDisk::of(&opened.contents));
+        self.placed = arrange::placed(&opened.document);
+        self.saved = Some(opened.document.clone());
+        self.history.settle();
+        if opened.document != self.document {
+            let other_side = std::mem::replace(&mut self.document, opened.document);
+            let label = "read the file again".to_owned();
+            self.history.note(Step { label, other_side, renamed: Vec::new(), drag: None });
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// What the file held when it was last read or written here.
+    pub(super) fn on_disk(&self) -> Option<OnDisk> {
+        self.on_disk
     }
 
     /// Writes the graph to another file, which is its own from now on. Relative paths of files are written anew where
@@ -284,6 +335,7 @@ impl Session {
 
     fn note_saved(&mut self) {
         self.saved = Some(self.document.clone());
+        self.on_disk = Some(OnDisk::of(self.document.to_text().as_bytes()));
         self.is_saved = true;
         self.history.settle();
     }

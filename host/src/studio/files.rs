@@ -90,6 +90,28 @@ impl Studio {
                 self.saved(then, ctx);
             }
             Err(SaveError::NoFile) => self.ask_where_to_save(then),
+            Err(SaveError::Changed(_)) => self.dialog = Some(Dialog::Changed { then }),
+            Err(error) => self.refuse(error.to_string(), ctx),
+        }
+    }
+
+    fn save_over(&mut self, then: Option<Then>, ctx: &Context) {
+        match self.session.save_over() {
+            Ok(path) => {
+                self.say(format!("Saved {}", path.display()));
+                self.saved(then, ctx);
+            }
+            Err(error) => self.refuse(error.to_string(), ctx),
+        }
+    }
+
+    /// Takes the file as it is now in the place of the graph; undo brings that back.
+    fn reload(&mut self, ctx: &Context) {
+        match self.session.reload() {
+            Ok(()) => {
+                self.say("Read again; undo brings your own changes back");
+                self.changed(ctx);
+            }
             Err(error) => self.refuse(error.to_string(), ctx),
         }
     }
@@ -134,6 +156,9 @@ impl Studio {
             Answer::Open(path) => self.unless_unsaved(Then::Open(path), ctx),
             Answer::SaveAs(path, then) => self.save_there(&path, then, ctx),
             Answer::Save(then) => self.save(Some(then), ctx),
+            Answer::AskWhere(then) => self.ask_where_to_save(then),
+            Answer::SaveOver(then) => self.save_over(then, ctx),
+            Answer::Reload => self.reload(ctx),
             Answer::Discard(then) => {
                 if let Some(recovery) = &mut self.recovery {
                     recovery.clear();

@@ -94,6 +94,62 @@ fn a_graph_that_cannot_be_saved_stays_as_it_was() {
 }
 
 #[test]
+fn a_file_that_another_program_changed_is_not_saved_over_unasked() {
+    let mut desk = Desk::sums();
+    let file = desk.path("g.json");
+    desk.make(set("one", "value", json!(2)));
+    // The same contents, written anew, are nobody's change.
+    std::fs::write(&file, std::fs::read(&file).unwrap()).unwrap();
+    desk.session.save().unwrap();
+    desk.session.save().unwrap();
+    let theirs = std::fs::read_to_string(&file).unwrap().replace("\"value\": 2", "\"value\": 7");
+    std::fs::write(&file, &theirs).unwrap();
+    desk.make(set("two", "value", json!(3)));
+    let mine = desk.session.document().clone();
+    assert!(matches!(desk.session.save(), Err(SaveError::Changed(changed)) if changed == file));
+    assert_eq!((std::fs::read_to_string(&file).unwrap(), desk.session.is_saved()), (theirs, false));
+    desk.session.reload().unwrap();
+    assert_eq!(desk.session.document(), &Document::open(&file).unwrap().document);
+    assert_eq!((&desk.session.document().nodes["one"].params["value"], desk.session.is_saved()), (&json!(7), true));
+    desk.session.undo();
+    assert_eq!((desk.session.document(), desk.session.is_saved()), (&mine, false));
+    desk.session.save().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        mine.to_text(),
+        "theirs was read, so that nothing is lost unseen"
+    );
+}
+
+#[test]
+fn a_changed_file_is_saved_over_where_that_is_wanted_and_a_deleted_one_is_there_again() {
+    let mut desk = Desk::sums();
+    let file = desk.path("g.json");
+    std::fs::write(&file, "{ half").unwrap();
+    desk.make(set("one", "value", json!(2)));
+    assert!(matches!(desk.session.save(), Err(SaveError::Changed(_))));
+    let before = desk.session.document().clone();
+    assert!(desk.session.reload().is_err());
+    assert_eq!(desk.session.document(), &before, "what is no graph changes nothing");
+    desk.session.save_over().unwrap();
+    desk.session.save().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    desk.session.save().unwrap();
+    assert_eq!(&Document::open(&file).unwrap().document, desk.session.document());
+}
+
+#[test]
+fn a_recovered_graph_knows_what_its_file_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::sums();
+    desk.make(set("one", "value", json!(42)));
+    Recovery::in_folder(folder.path()).keep(&desk.session).unwrap();
+    let found = Recovery::in_folder(folder.path()).left_behind().remove(0);
+    found.open().unwrap().save().unwrap();
+    assert!(matches!(found.open().unwrap().save(), Err(SaveError::Changed(_))), "it was saved in the meantime");
+}
+
+#[test]
 fn what_was_not_saved_is_found_again_after_a_kill_and_not_while_it_lives() {
     let recovery_folder = tempfile::tempdir().unwrap();
     let recovery = || Recovery::in_folder(recovery_folder.path().join("deep"));

@@ -59,6 +59,35 @@ fn unsaved_changes_are_asked_about_before_another_graph_is_opened() {
 }
 
 #[test]
+fn a_graph_that_another_program_changed_is_asked_about_before_it_is_saved_over() {
+    let desk = Desk::new();
+    let of = |value: f64| json!({ "one": { "type": "test.number", "params": { "value": value } } });
+    let mut seen = desk.open(Some(desk.graph("a.json", of(1.0))));
+    let on_disk = || desk.read("a.json")["nodes"]["one"]["params"]["value"].clone();
+    seen.select("one");
+    seen.type_into("Value", "4");
+    desk.graph("a.json", of(7.0));
+    seen.key(Modifiers::COMMAND, Key::S);
+    assert!(seen.has("Changed on disk"), "{:?}", seen.labels());
+    seen.click("Cancel");
+    assert_eq!((on_disk(), seen.parameter("one", "value")), (json!(7.0), Some(json!(4.0))));
+    seen.key(Modifiers::COMMAND, Key::S);
+    seen.click("Reload");
+    assert_eq!(seen.parameter("one", "value"), Some(json!(7.0)));
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(seen.parameter("one", "value"), Some(json!(4.0)));
+    desk.graph("a.json", of(8.0));
+    seen.key(Modifiers::COMMAND, Key::S);
+    seen.click("Save as…");
+    assert!(seen.has("Save as"), "{:?}", seen.labels());
+    seen.click("Cancel");
+    seen.key(Modifiers::COMMAND, Key::S);
+    seen.click("Overwrite");
+    assert_eq!(on_disk(), json!(4.0));
+    assert!(seen.studio().session().is_saved());
+}
+
+#[test]
 fn what_a_killed_studio_had_not_saved_is_recovered() {
     let desk = Desk::new();
     let mut seen = desk.open(Some(desk.graph("a.json", json!({ "one": { "type": "test.number" } }))));

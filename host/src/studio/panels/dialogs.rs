@@ -39,6 +39,11 @@ pub enum Dialog {
         /// What was wanted.
         then: Then,
     },
+    /// What becomes of a file that another program changed.
+    Changed {
+        /// What is done when the graph is saved.
+        then: Option<Then>,
+    },
     /// What a node is called.
     Rename {
         /// The node.
@@ -71,6 +76,12 @@ pub enum Answer {
     SaveAs(PathBuf, Option<Then>),
     /// Save the graph, then do that.
     Save(Then),
+    /// Ask where to save the graph, then do that.
+    AskWhere(Option<Then>),
+    /// Save the graph whatever its file holds by now, then do that.
+    SaveOver(Option<Then>),
+    /// Read the graph's file again.
+    Reload,
     /// Do that without saving.
     Discard(Then),
     /// Rename a node.
@@ -124,6 +135,27 @@ impl Dialog {
                         }
                         if ui.button("Discard").clicked() {
                             answer = Some(Answer::Discard(then.clone()));
+                        }
+                        if ui.button("Cancel").clicked() {
+                            answer = Some(Answer::Cancel);
+                        }
+                    });
+                }
+                Self::Changed { then } => {
+                    ui.heading("Changed on disk");
+                    ui.label(format!(
+                        "Another program changed {graph} since it was opened or saved here. Overwriting it loses that \
+                         program's changes; reading it again replaces yours, which undo brings back."
+                    ));
+                    ui.horizontal(|ui| {
+                        if ui.button("Save as…").clicked() || enter {
+                            answer = Some(Answer::AskWhere(then.clone()));
+                        }
+                        if ui.button("Overwrite").clicked() {
+                            answer = Some(Answer::SaveOver(then.clone()));
+                        }
+                        if ui.button("Reload").clicked() {
+                            answer = Some(Answer::Reload);
                         }
                         if ui.button("Cancel").clicked() {
                             answer = Some(Answer::Cancel);
