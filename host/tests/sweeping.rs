@@ -3,97 +3,25 @@
 
 mod fakes;
 
-use fakes::{Bench, Diary, float, graph};
+use fakes::{Bench, graph, pictures};
 use mgie_host::document::{Document, Off};
 use mgie_host::engine::{Budgets, Event, Outcome, RunError};
 use mgie_host::sweeping::{Axis, MAX_CELLS, Sheet, Sweep, SweepError, SweepEvent, SweepReport, output_shown};
-use mgie_plugin_api::{
-    Domain, Failure, NodeDefinition, NodeDescription, Outputs, Plugin, Run, Tensor, Value as Wired, kind,
-};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::sync::Arc;
 
-fn dot(value: f64) -> Result<Outputs, Failure> {
-    let tensor = Tensor::from_f32([1, 1, 1], vec![value as f32])?;
-    Ok(Outputs::new().with("image", Wired::image(tensor, 32)))
-}
-
-fn shade(run: &Run, socket: &str) -> Result<f64, Failure> {
-    Ok(f64::from(run.image(socket)?.pixels()[0]))
-}
-
-/// Pictures of one pixel: `pic.make` (fails at 13), `pic.add`, a fake `image.save`, and a fake `image.sheet` that notes
-/// what it is given.
-fn pictures(diary: &Diary) -> Vec<Plugin> {
-    let node = |id: &str| NodeDescription::new(id, id, "Test", "A node for tests.");
-    let (make, add, save, sheet) = (diary.clone(), diary.clone(), diary.clone(), diary.clone());
-    let text = || Domain::Text { default: String::new(), multiline: true };
-    let place = || Domain::Integer { default: 1, hard: [1, 1000], soft: [1, 1000] };
-    let plugin = Plugin::new("pictures", "1")
-        .node(NodeDefinition::new(
-            node("pic.make").parameter("value", "Value", float(1.0), "").output("image", "Image", kind::IMAGE, ""),
-            move |run| {
-                make.note("make");
-                match run.float("value")? {
-                    13.0 => Err(Failure::failed("unlucky")),
-                    value => dot(value),
-                }
-            },
-        ))
-        .node(NodeDefinition::new(
-            node("pic.add")
-                .input("image", "Image", kind::IMAGE, "")
-                .parameter("value", "Value", float(0.0), "")
-                .parameter("word", "Word", text(), "")
-                .parameter("model", "Model", Domain::Model { default: String::new(), optional: true }, "")
-                .output("image", "Image", kind::IMAGE, ""),
-            move |run| {
-                add.note(format!("add {}", run.float("value")?));
-                dot(shade(run, "image")? + run.float("value")?)
-            },
-        ))
-        .node(NodeDefinition::new(
-            node("image.save").input("image", "Image", kind::IMAGE, "").with_side_effect(),
-            move |_| {
-                save.note("save");
-                Ok(Outputs::new())
-            },
-        ))
-        .node(NodeDefinition::new(
-            node("image.sheet")
-                .optional_input("sheet", "Sheet", kind::IMAGE, "")
-                .optional_input("picture", "Picture", kind::IMAGE, "")
-                .parameter("columns", "", text(), "")
-                .parameter("rows", "", text(), "")
-                .parameter("text", "", text(), "")
-                .parameter("column", "", place(), "")
-                .parameter("row", "", place(), "")
-                .parameter("cell", "", place(), "")
-                .output("sheet", "Sheet", kind::IMAGE, ""),
-            move |run| {
-                let picture = if run.optional("picture").is_some() { shade(run, "picture")? } else { -1.0 };
-                let so_far = if run.optional("sheet").is_some() { shade(run, "sheet")? } else { 0.0 };
-                let (at, text) = ((run.integer("column")?, run.integer("row")?), run.string("text")?);
-                let (columns, rows) = (run.string("columns")?, run.string("rows")?);
-                sheet.note(format!("{at:?} {picture} of {columns:?} {rows:?} {text:?}"));
-                Ok(Outputs::new().with("sheet", dot(so_far + 1.0)?.get("image").unwrap().clone()))
-            },
-        ));
-    vec![plugin]
-}
-
 fn bench() -> Bench {
-    Bench::with(Budgets { cache_bytes: 1 << 20, weights_bytes: None }, pictures)
+    Bench::with(Budgets { cache_bytes: 1 << 20, weights_bytes: None }, |diary| vec![pictures::plugin(diary)])
 }
 
 /// photo → early → late → result.
 fn chain() -> Document {
     graph(json!({
         "photo": { "type": "pic.make", "params": { "value": 1 } },
-        "early": { "type": "pic.add", "inputs": { "image": "photo.image" } },
-        "late": { "type": "pic.add", "inputs": { "image": "early.image" } },
-        "result": { "type": "image.save", "inputs": { "image": "late.image" } },
+        "early": { "type": "pic.plus", "inputs": { "image": "photo.image" } },
+        "late": { "type": "pic.plus", "inputs": { "image": "early.image" } },
+        "result": { "type": "image.save", "params": { "path": "out.png" }, "inputs": { "image": "late.image" } },
     }))
 }
 
@@ -301,7 +229,36 @@ fn the_sheet_fills_cell_by_cell_in_its_place() {
         ]
     );
     let filled = sheet.borrow().picture().unwrap().as_image().unwrap().pixels()[0];
-    assert_eq!(filled, 4.0, "each cell went onto the sheet of those before it");
+    assert_eq!(filled, 13.0, "each cell went onto the sheet of those before it");
+}
+
+#[test]
+fn a_cell_that_was_not_run_is_marked_in_its_place() {
+    let bench = bench();
+    let sweep = sweep(&bench, &[("photo", "value", "1,2")]);
+    let mut sheet = Sheet::new(&sweep, 100);
+    assert!(sheet.inscribed(&sweep).is_none(), "there is nothing on it");
+    sheet.mark(&sweep.cells()[1], "not run", &bench.engine, &bench.options).unwrap();
+    assert_eq!(bench.diary.take(), [r#"(2, 1) -1 of "value 1\nvalue 2" "" "not run""#]);
+}
+
+#[test]
+fn a_sheet_tells_its_axes_to_the_file_that_it_is_saved_in() {
+    let bench = bench();
+    let told = |axes: &[(&str, &str, &str)]| -> Value {
+        let sweep = sweep(&bench, axes);
+        let mut sheet = Sheet::new(&sweep, 100);
+        sheet.mark(&sweep.cells()[0], "", &bench.engine, &bench.options).unwrap();
+        let inscribed = sheet.inscribed(&sweep).unwrap();
+        assert_eq!(inscribed.as_image().unwrap().pixels(), sheet.picture().unwrap().as_image().unwrap().pixels());
+        serde_json::from_str(inscribed.header()["texts"]["mgie_sweep"].as_str().unwrap()).unwrap()
+    };
+    let axis = |node: &str, values: Value| json!({ "node": node, "parameter": "value", "values": values });
+    let two = told(&[("photo", "value", "1,2.5"), ("late", "value", "5,6,7")]);
+    let (columns, rows) = (axis("photo", json!([1.0, 2.5])), axis("late", json!([5.0, 6.0, 7.0])));
+    assert_eq!(two, json!({ "output": "late.image", "per_row": 2, "columns": columns, "rows": rows }));
+    let many = told(&[("photo", "value", "1..10:1")]);
+    assert_eq!((&many["per_row"], many.get("rows")), (&json!(4), None));
 }
 
 #[test]

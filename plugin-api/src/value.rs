@@ -11,7 +11,8 @@ pub mod kind {
     /// Picture: f32 [height, width, channels], channels 1 (grey, mask), 3 (RGB) or 4 (RGBA, straight alpha). Values of
     /// 8- and 16-bit pictures are 0..1, encoded for display; 32-bit ones are linear light and unclamped. One channel is
     /// data (a mask) at any depth. Header: `bit_depth` 8, 16 or 32; with 8, every value is exactly n/255, so a node that
-    /// changes values otherwise returns 16.
+    /// changes values otherwise returns 16. It may hold `texts`, an object of texts by keyword, for a file that the
+    /// picture is saved in.
     pub const IMAGE: &str = "image";
     /// Text; header: `text`. No body.
     pub const TEXT: &str = "text";

@@ -6,9 +6,12 @@
 use eframe::egui::{Event, Key, Modifiers, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mgie_host::engine::{Budgets, Engine};
+use mgie_host::document::Document;
+use mgie_host::engine::{Budgets, Engine, Outcome};
 use mgie_host::plugins::{Catalogue, SearchPath};
+use mgie_host::running::NodeState;
 use mgie_host::studio::{Setup, Studio};
+use mgie_host::sweeping::inscription;
 use mgie_tests::{build_folder, miniature, repository};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -63,11 +66,16 @@ impl Seen {
 
     /// Runs everything, and waits until it is over.
     fn run(&mut self) {
-        let began = Instant::now();
         self.0.get_by_label("Run all (tool)").click();
         self.0.step();
-        while self.0.state().runner().is_running() {
-            assert!(began.elapsed() < Duration::from_secs(120), "{:?}", self.0.state().said());
+        self.until("the run is over", |studio| !studio.runner().is_running());
+    }
+
+    /// Frames until something is so.
+    fn until(&mut self, what: &str, is_so: impl Fn(&Studio) -> bool) {
+        let began = Instant::now();
+        while !is_so(self.0.state()) {
+            assert!(began.elapsed() < Duration::from_secs(120), "waited until {what}: {:?}", self.0.state().said());
             std::thread::sleep(Duration::from_millis(5));
             self.0.step();
         }
@@ -118,4 +126,52 @@ fn mgie_is_opened_changed_run_looked_at_taken_back_and_saved() {
     let mut expected = read(&before);
     expected["nodes"]["denoise"]["params"]["steps"] = json!(2);
     assert_eq!(read(&std::fs::read_to_string(&graph).unwrap())["nodes"], expected["nodes"]);
+}
+
+#[test]
+fn a_parameter_is_swept_with_the_real_nodes_and_a_cell_is_opened_without_running_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = json!({ "mgie": 1, "nodes": {
+        "colour": { "type": "image.constant", "params": { "width": 60, "height": 40, "r": 1.0, "g": 0.5, "b": 0.0 } },
+        "crop": { "type": "image.center_crop", "params": { "width": 10, "height": 20 }, "inputs": { "image": "colour.image" } },
+    } });
+    std::fs::write(folder.path().join("mgie.json"), graph.to_string()).unwrap();
+    let mut seen = Seen::open(folder.path());
+    seen.select("crop");
+    seen.0.get_by_label("Width label").click_secondary();
+    seen.0.run_ok();
+    seen.click("Sweep…");
+    seen.click("Across: values");
+    seen.0.event(Event::Text("16, 24, 100, 32".to_owned()));
+    seen.0.run_ok();
+    seen.0.get_by_label("Run sweep").click();
+    seen.0.step();
+    seen.until("the sweep is over", |studio| !studio.sweeps().is_running() && studio.sweeps().sheet().is_some());
+    assert!(seen.shows("4 of 4 cells") && seen.shows("1 cells failed"), "100 is wider than the picture");
+    let sheet = seen.0.state().sweeps().sheet().unwrap().as_image().unwrap();
+    assert!(sheet.width > 4 * 32 && sheet.height > 20, "found {}×{}", sheet.width, sheet.height);
+
+    // What the sweep computed is kept: neither node runs again for the cell, nor for its neighbours.
+    for (cell, width) in [("width 24", 24), ("width 32", 32)] {
+        seen.0.get_by_label(&format!("Open cell {cell}")).click();
+        seen.0.step();
+        seen.until("the cell is opened", |studio| {
+            let picture = studio.runner().value("crop", "image").and_then(|value| value.as_image());
+            !studio.runner().is_running() && picture.is_some_and(|picture| picture.width == width)
+        });
+        let studio = seen.0.state();
+        assert_eq!(studio.session().document().nodes["crop"].params["width"], json!(width));
+        assert_eq!(studio.runner().state("crop"), &NodeState::Cached);
+        let ran = studio.runner().report().unwrap().with(Outcome::Ran).len();
+        assert_eq!(ran, 0, "{cell}");
+    }
+
+    seen.0.get_by_label("Save sheet").click();
+    seen.0.step();
+    let saved = folder.path().join("sheet.png");
+    seen.until("the sheet is saved", |_| saved.is_file());
+    let opened = Document::open(&saved).unwrap();
+    assert_eq!(opened.document.nodes["crop"].params["width"], json!(10), "it carries the graph that was swept");
+    let told = inscription(&saved).unwrap().unwrap();
+    assert_eq!(told["columns"], json!({ "node": "crop", "parameter": "width", "values": [16, 24, 100, 32] }));
 }

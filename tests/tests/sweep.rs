@@ -4,7 +4,9 @@
 
 use mgie_tests::{mgie, repository, stderr, stdout};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 fn graph() -> String {
     repository().join("graphs/mgie.json").display().to_string()
@@ -49,6 +51,14 @@ fn guidance_against_image_guidance_on_one_sheet_runs_the_shared_stages_once() {
     let (width, height) = size(&folder.path().join("sheet.png"));
     assert!(width > 3 * 96 && height > 2 * 64, "found {width}×{height}");
 
+    // It tells what it shows.
+    let checked = mgie(folder.path()).args(["check", "sheet.png", "--json"]).output().unwrap();
+    let checked: Value = serde_json::from_str(&stdout(&checked)).unwrap();
+    let axis = |parameter: &str, values: Value| json!({ "node": "denoise", "parameter": parameter, "values": values });
+    let (columns, rows) = (axis("guidance", json!([5.0, 7.5, 10.0])), axis("image_guidance", json!([1.2, 1.8])));
+    let expected = json!({ "output": "vae_decode.image", "per_row": 3, "columns": columns, "rows": rows });
+    assert_eq!(checked["sweep"], expected);
+
     // The sheet carries the graph that was swept, and opens as it.
     let again = mgie(folder.path())
         .args(["run", "sheet.png", "--sweep", "denoise.guidance=5", "--save-sheet", "again.png"])
@@ -81,6 +91,59 @@ fn a_cell_that_fails_is_named_and_the_sheet_is_written_all_the_same() {
     assert_eq!(report["cells"][1]["errors"][0]["node"], "crop");
     // Three cells as wide as may be, for the words of the one that failed, with space around them.
     assert_eq!(size(&folder.path().join("sheet.png")).0, 8 + 3 * (120 + 8));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_sweep_writes_the_sheet_of_what_is_done_and_ends_with_130() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = mgie(folder.path())
+        .args(["run", &graph(), "--json", "--save-sheet", "sheet.png", "--sweep", "denoise.steps=1,1000,2"])
+        .env("MGIE_LOG", "mgie=info")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut log = log.lines().map(Result::unwrap);
+    for cell in ["first", "second"] {
+        let began = log.any(|line| line.contains("started") && line.contains("denoise"));
+        assert!(began, "the denoiser never began with the {cell} cell");
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let said: Vec<String> = log.collect();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said:?}");
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&report["status"], said.last().map(String::as_str)), (&json!("interrupted"), Some("interrupted")));
+    let told = "interrupted after 1 of 3 cells; the sheet marks the others as not run";
+    assert!(report["warnings"].as_array().unwrap().contains(&json!(told)), "{}", report["warnings"]);
+    assert!(report["saved"][0]["path"].as_str().unwrap().ends_with("sheet.png"), "{}", report["saved"]);
+    let states: Vec<_> = report["cells"].as_array().unwrap().iter().map(|cell| cell["status"].as_str()).collect();
+    assert_eq!(states, [Some("done"), Some("interrupted"), Some("not_run")]);
+    assert_eq!(report["cells"][2]["settings"], json!({ "denoise.steps": 2 }));
+    let (width, _) = size(&folder.path().join("sheet.png"));
+    assert!(width > 3 * 96, "there is room for every cell: {width}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sweep_that_is_interrupted_before_its_first_cell_is_done_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = mgie(folder.path())
+        .args(["run", &graph(), "--save-sheet", "sheet.png", "--sweep", "denoise.steps=1000,2"])
+        .env("MGIE_LOG", "mgie=info")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut log = log.lines().map(Result::unwrap);
+    assert!(log.any(|line| line.contains("started") && line.contains("denoise")), "the denoiser never began");
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let said: Vec<String> = log.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("after 0 of 2 cells; no sheet was written")), "{said:?}");
+    assert!(!folder.path().join("sheet.png").exists());
 }
 
 #[test]

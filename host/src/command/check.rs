@@ -5,8 +5,10 @@ use super::screen::{Lines, Screen};
 use super::stop::{Complaint, Stop};
 use super::typed::Check;
 use mgie_host::document::{Document, json_schema};
+use mgie_host::sweeping::inscription;
 use mgie_host::validate::{Problem, validate};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::Path;
 
 /// Checks a graph, or prints the schema of graphs.
 ///
@@ -32,8 +34,9 @@ pub fn check(typed: &Check, lines: &Lines) -> Result<(), Stop> {
         Ok(_) if errors.is_empty() => Ok(()),
         Ok(_) => Err(Stop::Wrong(errors.iter().map(|problem| Complaint::from(*problem)).collect())),
     };
+    let sweep = sweep_of(path);
     if typed.telling.json {
-        let report = json!({
+        let mut report = json!({
             "status": ended.as_ref().map_or_else(Stop::status, |()| "done"),
             "graph": path,
             "nodes": nodes,
@@ -41,12 +44,24 @@ pub fn check(typed: &Check, lines: &Lines) -> Result<(), Stop> {
             "warnings": warnings,
             "plugins": catalogue.warnings(),
         });
+        if let Some(sweep) = sweep {
+            report["sweep"] = sweep;
+        }
         let printed = super::print(&format!("{report:#}\n"));
         // A reader that has had enough makes no good graph of a bad one.
         return ended.and(printed);
     } else if ended.is_ok() && !typed.telling.quiet {
         let nodes = if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") };
         super::print(&format!("{}: {nodes}, nothing is wrong\n", path.display()))?;
+        if let Some(sweep) = sweep {
+            super::print(&format!("the sheet of a sweep: {sweep}\n"))?;
+        }
     }
     ended
+}
+
+/// What a picture says of the sweep that it is the sheet of.
+fn sweep_of(path: &Path) -> Option<Value> {
+    path.extension().filter(|ending| ending.eq_ignore_ascii_case("png"))?;
+    inscription(path).ok().flatten()
 }

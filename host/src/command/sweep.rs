@@ -9,12 +9,18 @@ use mgie_host::document::Document;
 use mgie_host::engine::{CancelToken, Carried, Engine, Observer, RunError, RunOptions, RunReport};
 use mgie_host::models::Models;
 use mgie_host::plugins::Catalogue;
-use mgie_host::sweeping::{Axis, CELL_WIDTH, CellReport, SHEET, Sheet, Sweep, SweepError, SweepEvent, SweepReport};
+use mgie_host::sweeping::{
+    self, Axis, CELL_WIDTH, CellReport, SHEET, Sheet, Sweep, SweepError, SweepEvent, SweepReport,
+};
 use serde_json::{Map, Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long, after an interrupt, cells are marked as not run: on a large sheet each takes a moment.
+const MARKING: Duration = Duration::from_secs(5);
 
 /// A graph to sweep.
 pub struct SweepJob {
@@ -35,7 +41,8 @@ pub struct SweepJob {
 }
 
 impl SweepJob {
-    /// Runs every cell, writes the sheet, and notes in `done` what was done, also where it ends early.
+    /// Runs every cell, writes the sheet, and notes in `done` what was done. Where it ends early, the sheet holds the cells
+    /// that were done.
     ///
     /// # Errors
     /// Why it ended early; [`Stop::Failed`] with every cell that failed, once the others are done and the sheet is written.
@@ -52,6 +59,8 @@ impl SweepJob {
         self.check(&sweep, &engine)?;
         // Raised by whoever interrupts, and where the sheet cannot be drawn.
         options.cancel = cancel.below();
+        // A cell that is done goes onto the sheet, whoever interrupts; the second interrupt ends the program.
+        let drawing = RunOptions { cancel: CancelToken::new(), ..options.clone() };
         let width = self.sweep.cell.unwrap_or(CELL_WIDTH);
         let sheet = RefCell::new(Sheet::new(&sweep, width));
         let undrawn: RefCell<Option<RunError>> = RefCell::default();
@@ -64,7 +73,7 @@ impl SweepJob {
             SweepEvent::Node { node, event, .. } => screen.observe(node, event),
             SweepEvent::Ended { picture: Err(RunError::Cancelled { .. }), .. } => {}
             SweepEvent::Ended { cell, picture } => {
-                if let Err(error) = sheet.borrow_mut().fill(cell, picture, &engine, &options) {
+                if let Err(error) = sheet.borrow_mut().fill(cell, picture, &engine, &drawing) {
                     options.cancel.cancel();
                     undrawn.borrow_mut().get_or_insert(error);
                 }
@@ -72,15 +81,23 @@ impl SweepJob {
         });
         let report = ran?;
         note(&sweep, &report, done);
-        if cancel.is_cancelled() {
-            return Err(Stop::Interrupted(None));
+        let (mut sheet, undrawn) = (sheet.into_inner(), undrawn.into_inner());
+        if undrawn.is_none() && report.cancelled {
+            mark_not_run(&sweep, &report, &mut sheet, &engine, &drawing);
         }
-        if let Some(error) = undrawn.into_inner() {
+        let wrote = match sheet.inscribed(&sweep) {
+            Some(picture) => self.write(&sweep, &picture, &engine, &drawing, done),
+            None => Ok(()),
+        };
+        if let Some(error) = undrawn {
             return Err(Stop::from(error).at("the sheet"));
         }
-        if let Some(picture) = sheet.into_inner().picture() {
-            self.write(&sweep, picture, &engine, &options, done)?;
+        if report.cancelled {
+            done.warnings.extend(wrote.err().iter().flat_map(Stop::complaints).map(|it| it.text.clone()));
+            done.warnings.push(how_far(&report, count, done.saved.is_empty()));
+            return Err(Stop::Interrupted(None));
         }
+        wrote?;
         let failed: Vec<Complaint> = report.cells.iter().flat_map(complaints).collect();
         if failed.is_empty() { Ok(()) } else { Err(Stop::Failed(failed, None)) }
     }
@@ -158,6 +175,37 @@ impl SweepJob {
     }
 }
 
+/// The cells that an interrupt left without an end, the one that ran then among them.
+fn not_run<'r>(sweep: &Sweep, report: &'r SweepReport) -> Vec<sweeping::Cell> {
+    let ended = |cell: &CellReport| !matches!(cell.ended, Err(RunError::Cancelled { .. }));
+    let ended: HashSet<&'r sweeping::Cell> =
+        report.cells.iter().filter(|cell| ended(cell)).map(|cell| &cell.cell).collect();
+    sweep.cells().into_iter().filter(|cell| !ended.contains(cell)).collect()
+}
+
+/// Says so in the place of each cell that was not run, on a sheet that has others.
+fn mark_not_run(sweep: &Sweep, report: &SweepReport, sheet: &mut Sheet, engine: &Engine, options: &RunOptions) {
+    let began = Instant::now();
+    for cell in not_run(sweep, report) {
+        // What cannot be marked stays empty, which says as much.
+        if sheet.picture().is_none()
+            || began.elapsed() > MARKING
+            || sheet.mark(&cell, "not run", engine, options).is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// How far an interrupted sweep came.
+fn how_far(report: &SweepReport, count: usize, unwritten: bool) -> String {
+    let done = report.cells.iter().filter(|cell| cell.ended.is_ok()).count();
+    let failed = report.failures().filter(|(_, error)| !matches!(error, RunError::Cancelled { .. })).count();
+    let failed = if failed == 0 { String::new() } else { format!(", {failed} failed") };
+    let sheet = if unwritten { "no sheet was written" } else { "the sheet marks the others as not run" };
+    format!("interrupted after {done} of {count} cells{failed}; {sheet}")
+}
+
 /// What is wrong with a sweep, one by one; where it is not clear which picture is meant, the option that says it.
 fn of_error(error: &SweepError) -> Vec<Complaint> {
     match error {
@@ -193,18 +241,16 @@ fn of_cell(cell: &CellReport) -> Option<&RunReport> {
 
 /// Notes what the sweep did.
 fn note(sweep: &Sweep, report: &SweepReport, done: &mut Done) {
-    let axis = |axis: &Axis| json!({ "node": axis.node(), "parameter": axis.parameter(), "values": axis.values() });
-    let cell = |cell: &CellReport| {
-        let settings = sweep.settings(&cell.cell).into_iter();
+    let place = |cell: &sweeping::Cell, status: &str| {
+        let settings = sweep.settings(cell).into_iter();
         let settings: Map<String, Value> =
             settings.map(|it| (format!("{}.{}", it.node, it.parameter), it.value)).collect();
-        let mut entry = json!({
-            "column": cell.cell.column + 1,
-            "row": cell.cell.row + 1,
-            "labels": cell.cell.labels,
-            "settings": settings,
-            "status": cell.ended.as_ref().map_or_else(|error| of_run(error).status(), |_| "done"),
-        });
+        json!({
+            "column": cell.column + 1, "row": cell.row + 1, "labels": cell.labels, "settings": settings, "status": status,
+        })
+    };
+    let cell = |cell: &CellReport| {
+        let mut entry = place(&cell.cell, cell.ended.as_ref().map_or_else(|error| of_run(error).status(), |_| "done"));
         if let Some(report) = of_cell(cell) {
             entry["seconds"] = report.seconds.into();
             entry["nodes"] = json!(report.nodes);
@@ -214,11 +260,14 @@ fn note(sweep: &Sweep, report: &SweepReport, done: &mut Done) {
     };
     let (node, output) = sweep.output();
     done.parts.insert("output".to_owned(), format!("{node}.{output}").into());
-    done.parts.insert("columns".to_owned(), axis(sweep.columns()));
+    done.parts.insert("columns".to_owned(), sweep.columns().to_json());
     if let Some(rows) = sweep.rows() {
-        done.parts.insert("rows".to_owned(), axis(rows));
+        done.parts.insert("rows".to_owned(), rows.to_json());
     }
-    done.parts.insert("cells".to_owned(), report.cells.iter().map(cell).collect());
+    let begun: HashSet<&sweeping::Cell> = report.cells.iter().map(|cell| &cell.cell).collect();
+    let cells = sweep.cells();
+    let left = cells.iter().filter(|cell| !begun.contains(cell)).map(|cell| place(cell, "not_run"));
+    done.parts.insert("cells".to_owned(), report.cells.iter().map(cell).chain(left).collect());
     done.parts.insert("saved".to_owned(), json!([]));
     done.warnings.extend(report.cells.iter().filter_map(of_cell).flat_map(|report| report.warnings.iter().cloned()));
 }

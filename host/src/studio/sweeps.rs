@@ -8,7 +8,7 @@ use super::parameters;
 use super::theme;
 use crate::document::Document;
 use crate::editing::Edit;
-use crate::engine::{CancelToken, Engine, RunOptions, Silent};
+use crate::engine::{CancelToken, Carried, Engine, RunOptions, Silent};
 use crate::plugins::Catalogue;
 use crate::sweeping::{Axis, CELL_WIDTH, Cell, Sheet, Sweep, SweepEvent};
 use eframe::egui;
@@ -16,6 +16,7 @@ use egui::{ComboBox, Context, RichText, ScrollArea, TextEdit, Ui, Window};
 use mgie_plugin_api::Value;
 use serde_json::json;
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -50,6 +51,8 @@ pub struct Sweeps {
     wake: Arc<dyn Fn() + Send + Sync>,
     typed: [Typed; 2],
     sweep: Option<Sweep>,
+    /// The folder that the swept graph's relative paths are relative to.
+    folder: PathBuf,
     cells: Vec<(Cell, Option<String>)>,
     sheet: Option<Value>,
     path: String,
@@ -71,6 +74,7 @@ impl Sweeps {
             wake,
             typed: Default::default(),
             sweep: None,
+            folder: PathBuf::new(),
             cells: Vec::new(),
             sheet: None,
             path: "sheet.png".to_owned(),
@@ -196,6 +200,7 @@ impl Sweeps {
         self.cells.clear();
         self.sheet = None;
         self.said = (String::new(), false);
+        self.folder.clone_from(&options.folder);
         let cancel = CancelToken::new();
         let mut options = options.clone();
         options.cancel = cancel.clone();
@@ -241,18 +246,22 @@ impl Sweeps {
             let field = ui.add(TextEdit::singleline(&mut self.path).desired_width(280.0));
             parameters::rename(&field, "Path of the sheet");
             if ui.button("Save sheet").clicked() {
-                self.save(sheet.clone(), options);
+                self.save(options);
             }
         });
         self.viewer.show(ui, Some(&sheet), None);
     }
 
     /// Writes the sheet, on a thread: a disk may be slow.
-    fn save(&mut self, sheet: Value, options: &RunOptions) {
+    fn save(&mut self, options: &RunOptions) {
+        let Some((sweep, sheet)) = self.sweep.as_ref().zip(self.sheet.clone()) else { return };
         let (engine, sender, wake) = (Arc::clone(&self.engine), self.sender.clone(), Arc::clone(&self.wake));
         let path = options.folder.join(self.path.trim()).display().to_string();
         let mut options = options.clone();
         options.cancel = CancelToken::new();
+        // It carries the graph that was swept, whatever has become of it since.
+        let (document, folder) = (sweep.document().clone(), self.folder.clone());
+        options.carried = Some(Arc::new(Carried { document, folder, destination: None }));
         let work = move || {
             let params = json!({ "path": path }).as_object().cloned().unwrap_or_default();
             let called = engine.call(SAVE, &params, vec![("image".to_owned(), sheet)], &options, &Silent);
@@ -305,8 +314,8 @@ impl Work {
                     self.options.cancel.cancel();
                 }
             }
-            if let Some(picture) = sheet.picture() {
-                tell(News::Sheet(picture.clone()));
+            if let Some(picture) = sheet.inscribed(&self.sweep) {
+                tell(News::Sheet(picture));
             }
             tell(News::Cell(cell.clone(), picture.err().map(ToString::to_string)));
             wake();

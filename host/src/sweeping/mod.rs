@@ -3,10 +3,12 @@
 //! that what does not hang on the swept parameters runs once. Nothing here knows a window: the command line and the
 //! studio both run a sweep on a thread of theirs and are told of each cell.
 //!
-//! Reading order: [`axis`](Axis) (which values), [`sweep`](Sweep) (which cells, in which order), `running`, [`sheet`](Sheet).
+//! Reading order: [`axis`](Axis) (which values), [`sweep`](Sweep) (which cells, in which order), `running`,
+//! [`sheet`](Sheet), [`inscription`] (what a saved sheet tells of its axes).
 
 mod axis;
 mod error;
+mod inscription;
 mod output;
 mod running;
 mod sheet;
@@ -15,6 +17,7 @@ mod values;
 
 pub use axis::Axis;
 pub use error::SweepError;
+pub use inscription::{PNG_KEYWORD, inscription};
 pub use output::output_shown;
 pub use running::{CellReport, SweepEvent, SweepReport};
 pub use sheet::{CELL_WIDTH, SHEET, Sheet};

@@ -51,24 +51,48 @@ impl Sheet {
         engine: &Engine,
         options: &RunOptions,
     ) -> Result<(), RunError> {
+        self.put(cell, picture.ok(), picture.err().map(ToString::to_string), engine, options)
+    }
+
+    /// Writes into a cell's place why it has no picture.
+    ///
+    /// # Errors
+    /// As [`Sheet::fill`].
+    pub fn mark(&mut self, cell: &Cell, why: &str, engine: &Engine, options: &RunOptions) -> Result<(), RunError> {
+        self.put(cell, None, Some(why.to_owned()), engine, options)
+    }
+
+    fn put(
+        &mut self,
+        cell: &Cell,
+        picture: Option<&Value>,
+        why: Option<String>,
+        engine: &Engine,
+        options: &RunOptions,
+    ) -> Result<(), RunError> {
         let (column, row) = match self.folded {
             Some(folded) => (cell.column % folded, cell.column / folded),
             None => (cell.column, cell.row),
         };
         let mut text: Vec<String> = if self.folded.is_some() { cell.labels.clone() } else { Vec::new() };
-        text.extend(picture.err().map(ToString::to_string));
+        text.extend(why);
         let params = json!({
             "columns": self.columns, "rows": self.rows, "column": column + 1, "row": row + 1,
             "text": text.join("\n"), "cell": self.width,
         });
         let params: Map<String, serde_json::Value> = params.as_object().cloned().unwrap_or_default();
-        let inputs = [("sheet", self.picture.as_ref()), ("picture", picture.ok())];
+        let inputs = [("sheet", self.picture.as_ref()), ("picture", picture)];
         let inputs = inputs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.clone()))).collect();
         let results = engine.call(SHEET, &params, inputs, options, &Silent)?;
         if let Some((_, sheet)) = results.values.into_iter().next() {
             self.picture = Some(sheet);
         }
         Ok(())
+    }
+
+    /// How many cells stand in a row.
+    pub(super) fn per_row(&self, sweep: &Sweep) -> usize {
+        self.folded.unwrap_or(sweep.columns().values().len())
     }
 
     /// The sheet as it is by now: an `image`; none where no cell was put on it.

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses some of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod pictures;
+
 use mgie_host::document::Document;
 use mgie_host::engine::{Budgets, CancelToken, Engine, Event, Observer, RunError, RunOptions, RunResults, Targets};
 use mgie_host::models::{Models, Origin};

@@ -1,6 +1,6 @@
 //! A studio on a desk: a folder of its own, the fake plugins, and a window of 1280 × 720 that nobody sees.
 
-use crate::fakes::{Diary, plugin};
+use crate::fakes::{Diary, pictures, plugin};
 use eframe::egui::{self, Event, Key, Modifiers, PointerButton, Pos2, Vec2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -42,7 +42,7 @@ impl Desk {
     }
 
     pub fn setup(&self, graph: Option<PathBuf>) -> Setup {
-        let catalogue = Arc::new(Catalogue::of([plugin(&self.diary), crate::pictures_plugin::plugin()]));
+        let catalogue = Arc::new(Catalogue::of([plugin(&self.diary), pictures::plugin(&self.diary)]));
         let budgets = Budgets { cache_bytes: 1 << 30, weights_bytes: None };
         Setup {
             engine: Arc::new(Engine::new(catalogue, budgets)),

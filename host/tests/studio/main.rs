@@ -12,7 +12,6 @@ mod editing;
 mod fakes;
 mod files;
 mod pictures;
-mod pictures_plugin;
 mod running;
 mod snapshots;
 mod speed;

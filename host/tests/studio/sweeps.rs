@@ -41,7 +41,12 @@ fn a_sheet_is_saved_as_a_picture() {
     seen.harness_click("Save sheet");
     let file = desk.path("sheet.png");
     seen.until("it is saved", move |_| file.exists());
-    assert_eq!(std::fs::read_to_string(desk.path("sheet.png")).unwrap(), "14");
+    let saved = std::fs::read_to_string(desk.path("sheet.png")).unwrap();
+    let (pixel, texts) = saved.split_once('\n').unwrap();
+    let texts: serde_json::Value = serde_json::from_str(texts).unwrap();
+    let told: serde_json::Value = serde_json::from_str(texts["mgie_sweep"].as_str().unwrap()).unwrap();
+    assert_eq!(pixel, "14");
+    assert_eq!(told["columns"], json!({ "node": "photo", "parameter": "value", "values": [2.0, 4.0, 8.0] }));
     assert!(!desk.path("out.png").exists(), "a sweep saves nothing by itself");
 }
 

@@ -103,7 +103,7 @@ pub enum EncodeError {
 }
 
 /// Encodes a picture. `depth` is one of [`Format::depths`], or nothing for the least that keeps the picture's own.
-/// `quality` (1 to 100) is JPEG's. `graph` is put into a PNG as an `iTXt` chunk under the keyword `mgie`.
+/// `quality` (1 to 100) is JPEG's. `texts`, by keyword (1 to 79 Latin-1 letters), are put into a PNG as `iTXt` chunks.
 ///
 /// Samples are clamped to 0..1 for 8 and 16 bits and rounded half to even. Linear pictures (bit depth 32) are encoded
 /// for display by sRGB's curve for 8 and 16 bits, and pictures encoded for display become linear for 32, so that a
@@ -117,7 +117,7 @@ pub fn encode(
     format: Format,
     depth: Option<u8>,
     quality: u8,
-    graph: Option<&str>,
+    texts: &[(&str, &str)],
 ) -> Result<Vec<u8>, EncodeError> {
     let (width, height) = (picture.width, picture.height);
     let wanted = depth.unwrap_or_else(|| least_depth(format, picture.bit_depth));
@@ -158,7 +158,7 @@ pub fn encode(
     let mut file = Cursor::new(Vec::new());
     let encoded = match format {
         Format::Png => {
-            return png(&samples, columns, rows, picture.channels, wanted, graph)
+            return png(&samples, columns, rows, picture.channels, wanted, texts)
                 .map_err(|error| EncodeError::Encoder(error.to_string()));
         }
         Format::Jpeg => JpegEncoder::new_with_quality(&mut file, quality).write_image(&samples, columns, rows, color),
@@ -183,7 +183,7 @@ fn png(
     height: u32,
     channels: usize,
     depth: u8,
-    graph: Option<&str>,
+    texts: &[(&str, &str)],
 ) -> Result<Vec<u8>, png::EncodingError> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
@@ -193,8 +193,8 @@ fn png(
         _ => png::ColorType::Rgba,
     });
     encoder.set_depth(if depth == 8 { png::BitDepth::Eight } else { png::BitDepth::Sixteen });
-    if let Some(graph) = graph {
-        encoder.add_itxt_chunk("mgie".to_owned(), graph.to_owned())?;
+    for (keyword, text) in texts {
+        encoder.add_itxt_chunk((*keyword).to_owned(), (*text).to_owned())?;
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(samples)?;

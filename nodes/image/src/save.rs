@@ -6,6 +6,9 @@ use crate::choice::{choice, chosen};
 use crate::encode::{EncodeError, Format, encode};
 use crate::picture::Picture;
 
+/// Keyword of the graph in a PNG.
+const GRAPH: &str = "mgie";
+
 const DEPTHS: [&str; 4] = ["auto", "8", "16", "32"];
 
 /// The node type.
@@ -16,7 +19,8 @@ pub fn definition() -> NodeDefinition {
         "Save image",
         "Image",
         "Writes a picture as PNG, JPEG, WebP, TIFF or OpenEXR, as the name's extension says. A PNG carries the graph \
-         that made it. A file of that name is replaced, once the new one is complete.",
+         that made it, and the texts that came with the picture. A file of that name is replaced, once the new one is \
+         complete.",
     )
     .input("image", "Image", kind::IMAGE, "The picture.")
     .parameter("path", "Path", Domain::SaveFile { default: String::new(), extensions }, "The file to write.")
@@ -64,7 +68,9 @@ fn run(run: &Run) -> Result<Outputs, Failure> {
         run.log(Level::Warn, "a JPEG has no alpha: the picture was laid over white; save a PNG to keep it");
     }
     let graph = if format == Format::Png { run.graph_json() } else { None };
-    let encoded = encode(picture, format, depth, quality, graph.as_deref()).map_err(|error| match error {
+    let mut texts: Vec<(&str, &str)> = graph.iter().map(|graph| (GRAPH, graph.as_str())).collect();
+    texts.extend(texts_of(run.value("image")?));
+    let encoded = encode(picture, format, depth, quality, &texts).map_err(|error| match error {
         EncodeError::Depth { .. } => Failure::parameter("bit_depth", "a depth of the format", error.to_string())
             .remedy("leave it at auto, or choose another format"),
         EncodeError::Side { .. } => Failure::input("image", "a picture that the format can hold", error.to_string())
@@ -74,4 +80,15 @@ fn run(run: &Run) -> Result<Outputs, Failure> {
     run.check_cancelled()?;
     file::write_whole(&path, &[&encoded])?;
     Ok(Outputs::new().with("path", Value::text(path.display().to_string())))
+}
+
+/// The texts in a picture's header, by keyword; one that a PNG cannot have, or that is the graph's, is passed over.
+fn texts_of(value: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let texts = value.header().get("texts").and_then(|texts| texts.as_object()).into_iter().flatten();
+    let fits = |keyword: &str| {
+        keyword != GRAPH && (1..=79).contains(&keyword.len()) && keyword.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    texts.filter_map(move |(keyword, text)| {
+        Some((keyword.as_str(), text.as_str()?)).filter(|(keyword, _)| fits(keyword))
+    })
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 const FORMATS: [Format; 5] = [Format::Png, Format::Jpeg, Format::WebP, Format::Tiff, Format::OpenExr];
 
 fn file(format: Format, width: usize, height: usize) -> Vec<u8> {
-    encode(noise(width, height, 3, 8), format, None, 90, None).unwrap()
+    encode(noise(width, height, 3, 8), format, None, 90, &[]).unwrap()
 }
 
 /// What `image.load` says of a path.

@@ -2,6 +2,7 @@
 
 use crate::running::{Host, noise, picture, run, run_on};
 use mgie_image::picture::Picture;
+use mgie_plugin_api::Value;
 use mgie_plugin_api::serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -118,6 +119,20 @@ fn a_png_carries_the_graph_and_stays_the_same_picture() {
     let inputs = vec![("image", noise(9, 5, 3, 8).into_value().unwrap())];
     run_on(&host, "image.save", json!({ "path": path }), inputs).unwrap();
     assert!(!fs::read(&path).unwrap().windows(4).any(|bytes| bytes == b"mgie"));
+}
+
+#[test]
+fn a_png_carries_the_texts_of_the_picture_that_a_png_can_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.png");
+    let picture = noise(9, 5, 3, 8).into_value().unwrap();
+    let mut header = picture.header().clone();
+    header["texts"] = json!({ "mgie_sweep": "über alles", "mgie": "no graph", "": "x", "number": 7 });
+    let picture = Value::new(picture.kind(), header, picture.body().clone());
+    run("image.save", json!({ "path": path }), vec![("image", picture)]).unwrap();
+    let reader = png::Decoder::new(std::io::BufReader::new(fs::File::open(&path).unwrap())).read_info().unwrap();
+    let found: Vec<_> = reader.info().utf8_text.iter().map(|it| (it.keyword.clone(), it.get_text().unwrap())).collect();
+    assert_eq!(found, [("mgie_sweep".to_owned(), "über alles".to_owned())]);
 }
 
 #[test]
