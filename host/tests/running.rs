@@ -120,6 +120,39 @@ fn what_the_document_changes_is_stale_until_the_change_is_taken_back() {
 }
 
 #[test]
+fn what_a_file_led_to_is_stale_once_the_file_changes_and_not_when_another_one_does() {
+    let mut window = Window::new();
+    window.bench.write("a.txt", "one");
+    window.bench.write("b.txt", "one");
+    let document = graph(json!({
+        "a": { "type": "test.read", "params": { "path": "a.txt" } },
+        "b": { "type": "test.read", "params": { "path": "b.txt" } },
+        "after": { "type": "test.take", "inputs": { "number": "a.text" } },
+    }));
+    let all = Targets::default().and_node("after").and_node("b");
+    window.start(&document, all.clone());
+    assert_eq!(window.finish(), Ending::Done);
+    assert!(!window.runner.look_at_files(&document), "nothing has changed");
+    window.bench.write("a.txt", "three");
+    assert!(window.runner.look_at_files(&document));
+    let stale = |window: &Window| ["a", "b", "after"].map(|node| *window.runner.state(node) == NodeState::Stale);
+    assert_eq!(stale(&window), [true, false, true]);
+    assert!(!window.runner.look_at_files(&document), "it is told once");
+    assert_eq!(stale(&window), [true, false, true]);
+    // What is not run again is still of the old file, also where nobody looked before the run did.
+    window.bench.write("a.txt", "fourteen");
+    window.start(&document, Targets::default().and_node("a"));
+    assert_eq!(window.finish(), Ending::Done);
+    assert_eq!(stale(&window), [false, false, true]);
+    window.start(&document, all);
+    assert_eq!(window.finish(), Ending::Done);
+    assert_eq!(stale(&window), [false, false, false]);
+    std::fs::remove_file(window.bench.path("b.txt")).unwrap();
+    assert!(window.runner.look_at_files(&document));
+    assert_eq!(stale(&window), [false, true, false]);
+}
+
+#[test]
 fn what_was_edited_while_it_ran_is_stale_when_it_is_through() {
     let mut window = Window::new();
     window.start(&sums(), total());

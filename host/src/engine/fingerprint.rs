@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 16;
 
 /// Size and time of change of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     bytes: u64,
     modified: Option<SystemTime>,
 }
@@ -30,6 +30,18 @@ impl Stamp {
     /// The stamp of the file as it is now.
     pub fn now(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|metadata| Self::of(&metadata))
+    }
+
+    /// The stamp as bytes that are another stamp's only where the two are equal.
+    pub fn to_bytes(self) -> [u8; 24] {
+        let mut bytes = [0xff; 24];
+        let since = self.modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let (head, tail) = bytes.split_at_mut(8);
+        head.copy_from_slice(&self.bytes.to_le_bytes());
+        if let Some(since) = since {
+            tail.copy_from_slice(&since.as_nanos().to_le_bytes());
+        }
+        bytes
     }
 
     fn settled(&self) -> bool {

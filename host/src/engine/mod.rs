@@ -23,7 +23,7 @@ pub use cancel::CancelToken;
 pub use carried::Carried;
 pub(crate) use carried::{move_paths, relative};
 pub use error::{NodeFailure, RunError};
-pub(crate) use fingerprint::listing;
+pub(crate) use fingerprint::{Stamp, listing};
 pub use memory::{machine_bytes, resident_bytes};
 pub use observer::{Event, NodeReport, Observer, Outcome, RunReport, Silent};
 

@@ -1,14 +1,50 @@
 //! What a node's result hangs on, as far as the document says: its type, parameters and whether it is off, and the same
-//! of every node before it; not the nodes' names, and not the contents of files.
+//! of every node before it; not the nodes' names. An input file counts by its size and time of change, so that looking
+//! is cheap.
 
 use crate::document::{Document, Node};
+use crate::engine::Stamp;
 use crate::plugins::Catalogue;
 use crate::validate::{self, canonical};
+use mgie_plugin_api::Domain;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// The input files of a graph, as they were when they were last looked at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Files {
+    /// The folder that relative paths are relative to; none before the first run, when no file counts.
+    folder: Option<PathBuf>,
+    /// By path; none for a file that is not there.
+    seen: HashMap<PathBuf, Option<Stamp>>,
+}
+
+impl Files {
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), seen: HashMap::new() }
+    }
+
+    /// Looks at each file again; whether one has changed since.
+    pub fn look(&mut self) -> bool {
+        let mut changed = false;
+        for (path, seen) in &mut self.seen {
+            let now = Stamp::now(path);
+            changed |= now != *seen;
+            *seen = now;
+        }
+        changed
+    }
+
+    /// The file that a parameter names, as it was when it was last looked at, or is now.
+    fn stamp(&mut self, text: &str) -> Option<Stamp> {
+        let path = self.folder.as_ref()?.join(text);
+        *self.seen.entry(path).or_insert_with_key(|path| Stamp::now(path))
+    }
+}
 
 /// The content of every node by name. Nodes on a cycle have one of their own.
-pub(super) fn contents(document: &Document, catalogue: &Catalogue) -> HashMap<String, blake3::Hash> {
+pub(super) fn contents(document: &Document, catalogue: &Catalogue, files: &mut Files) -> HashMap<String, blake3::Hash> {
     let mut contents: HashMap<String, blake3::Hash> = HashMap::with_capacity(document.nodes.len());
     let ordered = validate::order(document);
     // What is on a cycle cannot run; what it holds itself is enough.
@@ -16,14 +52,14 @@ pub(super) fn contents(document: &Document, catalogue: &Catalogue) -> HashMap<St
         if let Some(node) = document.nodes.get(name)
             && !contents.contains_key(name)
         {
-            let content = of(node, catalogue, &contents);
+            let content = of(node, catalogue, &contents, files);
             contents.insert(name.to_owned(), content);
         }
     }
     contents
 }
 
-fn of(node: &Node, catalogue: &Catalogue, before: &HashMap<String, blake3::Hash>) -> blake3::Hash {
+fn of(node: &Node, catalogue: &Catalogue, before: &HashMap<String, blake3::Hash>, files: &mut Files) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     let mut add = |field: &[u8]| {
         // The length goes in first, so that no two lists of fields look the same.
@@ -38,6 +74,10 @@ fn of(node: &Node, catalogue: &Catalogue, before: &HashMap<String, blake3::Hash>
     let node_type = catalogue.node_type(&node.node_type);
     for parameter in node_type.iter().flat_map(|known| &known.description.parameters) {
         let value = params.remove(parameter.id.as_str()).unwrap_or_else(|| parameter.domain.default_json());
+        if let (Domain::File { .. }, Some(path)) = (&parameter.domain, value.as_str().filter(|path| !path.is_empty())) {
+            add(b"file");
+            add(files.stamp(path).map(Stamp::to_bytes).as_ref().map_or(&[], |bytes| bytes.as_slice()));
+        }
         params.insert(&parameter.id, canonical(&parameter.domain, &value).unwrap_or(value));
     }
     for (id, value) in &params {
@@ -68,7 +108,8 @@ mod tests {
     use serde_json::json;
 
     fn of_text(nodes: Value) -> HashMap<String, blake3::Hash> {
-        contents(&Document::parse(&json!({ "mgie": 1, "nodes": nodes }).to_string()).unwrap(), &Catalogue::default())
+        let document = Document::parse(&json!({ "mgie": 1, "nodes": nodes }).to_string()).unwrap();
+        contents(&document, &Catalogue::default(), &mut Files::default())
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub enum NodeState {
         /// What to do about it; may be empty.
         remedy: String,
     },
-    /// The document has changed since, so that it would give something else.
+    /// The document, or a file that it or a node before it read, has changed since, so that it may give something else.
     Stale,
 }
 

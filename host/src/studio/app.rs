@@ -65,6 +65,8 @@ pub struct Studio {
     pub(super) run_at: Option<f64>,
     pub(super) was_running: bool,
     pub(super) kept_at: f64,
+    /// When the input files were looked at last, in the time of the window.
+    pub(super) files_at: f64,
     pub(super) kept_revision: Option<u64>,
     pub(super) may_close: bool,
     derived: Derived,
@@ -136,6 +138,7 @@ impl Studio {
             run_at: None,
             was_running: false,
             kept_at: 0.0,
+            files_at: 0.0,
             kept_revision: None,
             may_close: false,
             derived: Derived::default(),
@@ -219,6 +222,7 @@ impl Studio {
         self.runner.poll();
         self.sweeps.poll();
         self.follow_run(ctx);
+        self.look_at_files(ctx);
         self.derive();
         self.picker.folder = self.session.folder().to_owned();
         self.picker.models = self.models.folder().map(ToOwned::to_owned);

@@ -11,6 +11,9 @@ use egui::Context;
 /// Seconds between the last change and the run that it leads to: a slider that is dragged runs when it rests.
 const REST: f64 = 0.35;
 
+/// Seconds between two looks at the input files.
+const LOOK_EVERY: f64 = 1.0;
+
 impl Studio {
     /// Every node that saves, or where there is none, every node that nothing hangs on.
     pub(super) fn all_results(&self) -> Targets {
@@ -52,6 +55,22 @@ impl Studio {
         self.runner.edited(self.session.document());
         if self.switches.auto_run {
             self.run_at = Some(ctx.input(|input| input.time) + REST);
+        }
+    }
+
+    /// Notices input files that another program changed: when the window is come back to, and about once a second while
+    /// it is drawn anyway. Nothing is drawn for it, so that a window at rest stays at rest.
+    pub(super) fn look_at_files(&mut self, ctx: &Context) {
+        let (now, came_back) = ctx.input(|input| {
+            let came_back = |event: &egui::Event| matches!(event, egui::Event::WindowFocused(true));
+            (input.time, input.events.iter().any(came_back))
+        });
+        if !came_back && now - self.files_at < LOOK_EVERY {
+            return;
+        }
+        self.files_at = now;
+        if self.runner.look_at_files(self.session.document()) {
+            self.changed(ctx);
         }
     }
 

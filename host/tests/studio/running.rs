@@ -1,7 +1,7 @@
 //! Runs as the studio shows them.
 
 use crate::desk::Desk;
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use mgie_host::running::NodeState;
 use serde_json::json;
@@ -39,6 +39,33 @@ fn a_change_runs_again_where_that_is_switched_on() {
     seen.until("the change was run", |studio| {
         studio.runner().value("sum", "number").and_then(|value| value.as_number()) == Some(10.0)
     });
+}
+
+#[test]
+fn results_of_a_file_that_changes_on_the_disk_are_stale() {
+    let desk = Desk::new();
+    let file = desk.path("a.txt");
+    std::fs::write(&file, "one").unwrap();
+    let graph = json!({
+        "read": { "type": "test.read", "params": { "path": "a.txt" } },
+        "take": { "type": "test.take", "inputs": { "number": "read.text" } },
+    });
+    let mut seen = desk.open(Some(desk.graph("read.json", graph)));
+    seen.run();
+    assert!(matches!(seen.studio().runner().state("take"), NodeState::Done { .. }));
+    std::fs::write(&file, "three").unwrap();
+    // Whoever comes back to the window sees it at once, and the window rests again.
+    seen.event(Event::WindowFocused(true));
+    assert_eq!(seen.studio().runner().state("take"), &NodeState::Stale);
+    assert!(seen.has("state of read: changed"), "{:?}", seen.labels());
+    assert!(seen.harness.try_run().unwrap() <= 2);
+    seen.run();
+    assert_eq!(seen.studio().runner().value("read", "text").unwrap().as_text(), Some("three"));
+    assert!(!seen.has("state of read: changed"));
+    // While the window is in use, about a second is enough.
+    std::fs::write(&file, "fourteen").unwrap();
+    seen.harness.run_steps(90);
+    assert_eq!(seen.studio().runner().state("read"), &NodeState::Stale);
 }
 
 #[test]

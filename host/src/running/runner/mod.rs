@@ -1,13 +1,15 @@
 //! Runs a graph on a thread of its own and keeps what a window shows of it.
 
-use super::content::contents;
-use super::inbox::{End, Inbox, News, Step};
-use super::log::{self, LogLine};
+mod taking_in;
+
+use super::content::{Files, contents};
+use super::inbox::{End, Inbox};
+use super::log::LogLine;
 use super::seen::Seen;
 use super::state::{Ending, NodeState, Status};
 use super::waking::Waker;
 use crate::document::Document;
-use crate::engine::{CancelToken, Engine, Outcome, RunOptions, RunReport, Targets, resident_bytes};
+use crate::engine::{CancelToken, Engine, RunOptions, RunReport, Targets, resident_bytes};
 use crate::validate::{Live, Problem};
 use mgie_plugin_api::{Level, Value};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -28,6 +30,8 @@ pub struct Runner {
     nodes: HashMap<String, Seen>,
     /// The content of each node in the document as it is now.
     contents: HashMap<String, blake3::Hash>,
+    /// The files that those nodes read.
+    files: Files,
     log: VecDeque<LogLine>,
     report: Option<RunReport>,
     problems: Vec<Problem>,
@@ -81,6 +85,7 @@ impl Runner {
             run: None,
             nodes: HashMap::new(),
             contents: HashMap::new(),
+            files: Files::default(),
             log: VecDeque::new(),
             report: None,
             problems: Vec::new(),
@@ -107,7 +112,10 @@ impl Runner {
         self.report = None;
         self.problems.clear();
         self.ending = None;
-        self.contents = contents(&document, self.engine.catalogue());
+        // Looked at before the run does, so that a file that changes in between counts as changed.
+        self.files = Files::in_folder(&options.folder);
+        self.contents = contents(&document, self.engine.catalogue(), &mut self.files);
+        self.nodes.iter_mut().for_each(|(name, seen)| seen.compare(self.contents.get(name)));
         self.run = Some(Run {
             cancel,
             inbox: Arc::clone(&inbox),
@@ -235,10 +243,21 @@ impl Runner {
     /// [`NodeState::Stale`], and are themselves again where the change is taken back. What is known of a node follows
     /// it to another name; of nodes that are gone, it is kept in case they come back.
     pub fn edited(&mut self, document: &Document) {
-        let contents = contents(document, self.engine.catalogue());
+        let contents = contents(document, self.engine.catalogue(), &mut self.files);
         self.follow_renames(document, &contents);
         self.nodes.iter_mut().for_each(|(name, seen)| seen.compare(contents.get(name)));
         self.contents = contents;
+    }
+
+    /// Looks at the input files' sizes and times of change, and does as [`Runner::edited`] where one is another one than
+    /// when it was looked at last; whether that is so. What a node gave becomes [`NodeState::Stale`] with a file that it,
+    /// or a node before it, has read.
+    pub fn look_at_files(&mut self, document: &Document) -> bool {
+        let changed = self.files.look();
+        if changed {
+            self.edited(document);
+        }
+        changed
     }
 
     /// Forgets everything that is known of nodes, as for another document. A run that goes on is cancelled.
@@ -247,6 +266,7 @@ impl Runner {
         self.run = None;
         self.nodes.clear();
         self.contents.clear();
+        self.files = Files::default();
         self.report = None;
         self.problems.clear();
         self.ending = None;
@@ -276,111 +296,6 @@ impl Runner {
             let news = run.inbox.take();
             self.take_in(&mut run, news);
             self.stop_busy();
-        }
-    }
-
-    /// Whether that was the end of the run.
-    fn take_in(&mut self, run: &mut Run, news: News) -> bool {
-        log::add(&mut self.log, news.log);
-        for (node, preview) in news.previews {
-            self.nodes.entry(node).or_default().preview = Some(preview);
-        }
-        for (node, step) in news.states {
-            self.step(run, node, step);
-        }
-        for (node, values) in news.values {
-            let seen = self.nodes.entry(node).or_default();
-            seen.values = values;
-            seen.preview = None;
-        }
-        match news.end {
-            Some(end) => self.end(run, end),
-            None => return false,
-        }
-        true
-    }
-
-    fn step(&mut self, run: &mut Run, node: String, step: Step) {
-        run.needed.insert(node.clone());
-        let (content, now) = (run.contents.get(&node).copied(), self.contents.get(&node));
-        let seen = self.nodes.entry(node.clone()).or_default();
-        let state = match step {
-            Step::Queued => NodeState::Waiting,
-            Step::Running { done, total, label } => NodeState::Running { done, total, label },
-            Step::Cached => NodeState::Cached,
-            Step::Done { seconds } => NodeState::Done { seconds },
-            Step::Failed { message, remedy } => {
-                seen.values.clear();
-                NodeState::Failed { message, remedy }
-            }
-        };
-        if !state.is_busy() {
-            run.through.insert(node);
-            if !matches!(state, NodeState::Failed { .. }) {
-                seen.preview = None;
-            }
-        }
-        seen.set(state, content, now);
-    }
-
-    fn end(&mut self, run: &mut Run, end: End) {
-        let (ending, report) = match end {
-            End::Done(report) => (Ending::Done, report),
-            End::Failed(report) => (Ending::Failed, report),
-            End::Cancelled(report) => (Ending::Cancelled, report),
-            End::Wrong(problems) => {
-                self.wrong(run, problems);
-                (Ending::Wrong, RunReport::default())
-            }
-        };
-        self.stop_busy();
-        for ((node, output), (source, of_source)) in &run.stand_ins {
-            let value = self.value(source, of_source).cloned();
-            let seen = self.nodes.entry(node.clone()).or_default();
-            seen.values.retain(|(name, _)| name != output);
-            seen.values.extend(value.map(|value| (output.clone(), value)));
-        }
-        let (level, line) = match ending {
-            Ending::Done => {
-                let (ran, cached) = (report.with(Outcome::Ran).len(), report.with(Outcome::Cached).len());
-                (Level::Info, format!("done in {:.1} s: {ran} ran, {cached} were kept", report.seconds))
-            }
-            Ending::Failed => (Level::Error, "the run failed".to_owned()),
-            Ending::Cancelled => (Level::Info, "cancelled".to_owned()),
-            Ending::Wrong => (Level::Error, "the graph cannot run".to_owned()),
-        };
-        log::add(&mut self.log, report.warnings.iter().map(|line| LogLine::now(None, Level::Warn, line.as_str())));
-        log::add(&mut self.log, [LogLine::now(None, level, line)]);
-        self.ending = Some(ending);
-        self.report = (ending != Ending::Wrong).then_some(report);
-    }
-
-    /// Marks the nodes that kept the run from beginning.
-    fn wrong(&mut self, run: &Run, problems: Vec<Problem>) {
-        let mut marked: HashSet<&str> = HashSet::new();
-        for problem in problems.iter().filter(|problem| problem.is_error()) {
-            log::add(&mut self.log, [LogLine::now(Some(&problem.node), Level::Error, problem.to_string())]);
-            if !run.contents.contains_key(&problem.node) || !marked.insert(&problem.node) {
-                continue;
-            }
-            let told = Problem { remedy: String::new(), ..problem.clone() }.to_string();
-            // The node shows it; its name need not be said once more.
-            let start = format!("node `{}`", problem.node.escape_debug());
-            let message =
-                told.strip_prefix(&start).map_or(told.as_str(), |rest| rest.trim_start_matches([',', ':', ' ']));
-            let state = NodeState::Failed { message: message.to_owned(), remedy: problem.remedy.clone() };
-            let (content, now) = (run.contents.get(&problem.node).copied(), self.contents.get(&problem.node));
-            self.nodes.entry(problem.node.clone()).or_default().set(state, content, now);
-        }
-        self.problems = problems;
-    }
-
-    /// Nodes that a run was at, or would have come to, when it ended: what they gave before is out of date.
-    fn stop_busy(&mut self) {
-        for seen in self.nodes.values_mut().filter(|seen| seen.state.is_busy()) {
-            let state = if seen.values.is_empty() { NodeState::Idle } else { NodeState::Stale };
-            seen.set(state, None, None);
-            seen.preview = None;
         }
     }
 }
