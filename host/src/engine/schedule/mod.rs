@@ -2,23 +2,25 @@
 //! that most hangs on; weights within their own budget; and everything stopped soon after a node fails or somebody
 //! asks to stop.
 
+mod admission;
+
 use super::NodeFailure;
 use super::cancel::CancelToken;
 use super::carried::Carried;
 use super::memory::MemoryWatch;
 use super::node_run::{Ended, Gates, Told, Work};
 use super::observer::{Event, NodeReport, Observer, Outcome};
-use super::plan::{Plan, Source, Task};
+use super::plan::{Plan, Source};
 use super::selection::Selection;
-use super::thread_shares::shares;
 use super::value_cache::{self, NodeOutputs, ValueCache};
 use super::weights::WeightsLedger;
 use crate::plugins::Catalogue;
+use admission::Admission;
 use mgie_plugin_api::{Failure, Level, Value};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// Messages that may wait for the observer before nodes wait for it.
@@ -197,59 +199,6 @@ impl<'r> Schedule<'r> {
         }
     }
 
-    /// Splits the thread budget anew among the running tasks and those that start soon; gives the share of the first of
-    /// these. A node that asks again learns its new share.
-    fn share_threads(&self, soon: &[usize]) -> usize {
-        let running: Vec<usize> = self.given.keys().copied().collect();
-        let tasks: Vec<usize> = soon.iter().chain(&running).copied().collect();
-        let reaches: Vec<usize> = tasks.iter().map(|at| self.plan.tasks[*at].reach).collect();
-        let shares = shares(self.manner.threads, &reaches);
-        for (at, share) in tasks.iter().zip(&shares) {
-            if let Some(given) = self.given.get(at) {
-                given.threads.store(*share, Ordering::Relaxed);
-            }
-        }
-        shares.first().copied().unwrap_or(1)
-    }
-
-    /// Whether a task that has its inputs may start: alone of its type where it must be, and its weights within the
-    /// budget, or nothing running that could give way.
-    fn admit(&self, at: usize) -> Option<Admission> {
-        let task = &self.plan.tasks[at];
-        let description = &task.node_type.description;
-        let same_type = |other: &usize| self.plan.tasks[*other].node_type.description.id == description.id;
-        if !description.thread_safe && self.given.keys().any(same_type) {
-            return None;
-        }
-        let load = self.to_load(task);
-        if load == 0 {
-            return Some(Admission { load, release: false });
-        }
-        if self.manner.tight && self.is_behind_other_weights(at) {
-            return None;
-        }
-        let loading: u64 = self.given.values().map(|given| given.load).sum();
-        if self.shared.ledger.fits(loading.saturating_add(load)) {
-            return Some(Admission { load, release: false });
-        }
-        (loading == 0).then_some(Admission { load, release: true })
-    }
-
-    fn to_load(&self, task: &Task) -> u64 {
-        task.weights.as_ref().map_or(0, |weights| self.shared.ledger.to_load(task.node_type.library.path(), weights))
-    }
-
-    /// Whether another task that loads weights, and that more hangs on, is not through yet.
-    fn is_behind_other_weights(&self, at: usize) -> bool {
-        (0..self.states.len())
-            .filter(|other| matches!(self.states[*other], State::Waiting | State::Running))
-            .any(|other| self.rank(other) < self.rank(at) && self.to_load(&self.plan.tasks[other]) > 0)
-    }
-
-    fn rank(&self, at: usize) -> Rank {
-        (Reverse(self.plan.tasks[at].reach), at)
-    }
-
     fn start(&mut self, at: usize, admission: Admission, threads: usize, tell: &SyncSender<Told>) {
         let task = &self.plan.tasks[at];
         let inputs = task.inputs.iter().filter_map(|(socket, source)| {
@@ -400,15 +349,6 @@ struct Given {
     threads: Arc<AtomicUsize>,
     /// Bytes of weights that it will load.
     load: u64,
-}
-
-/// Leave to start.
-#[derive(Clone, Copy)]
-struct Admission {
-    /// Bytes of weights that it will load.
-    load: u64,
-    /// Whether plugins are asked to let go of weights first.
-    release: bool,
 }
 
 pub(super) fn output_of(outputs: &NodeOutputs, name: &str) -> Option<Value> {
