@@ -155,7 +155,7 @@ fn scale(ui: &mut Ui, tools: &Tools, textures: &mut Textures, range: &Range) {
     });
 }
 
-/// An element as text, for the types that need no arithmetic to read.
+/// An element as text, of whatever type it is.
 fn element(tensor: &Tensor, place: usize) -> Option<String> {
     match tensor.dtype() {
         DType::F32 => tensor.f32().ok()?.get(place).map(|x| number(f64::from(*x))),
@@ -164,8 +164,17 @@ fn element(tensor: &Tensor, place: usize) -> Option<String> {
         DType::I32 => tensor.as_slice::<i32>().ok()?.get(place).map(ToString::to_string),
         DType::U32 => tensor.as_slice::<u32>().ok()?.get(place).map(ToString::to_string),
         DType::U8 | DType::Bool => tensor.bytes().ok()?.get(place).map(ToString::to_string),
-        DType::F16 | DType::Bf16 => None,
+        DType::F16 | DType::Bf16 => half(tensor, place),
     }
+}
+
+/// An element of two bytes: the one element is widened, not the whole tensor.
+fn half(tensor: &Tensor, place: usize) -> Option<String> {
+    let &[first, second] = tensor.bytes().ok()?.as_chunks::<2>().0.get(place)?;
+    // A tensor's bytes are the machine's, those that a tensor is made from are little-endian.
+    let bytes = u16::from_ne_bytes([first, second]).to_le_bytes();
+    let one = Tensor::from_bytes([1], tensor.dtype(), &bytes).ok()?;
+    one.to_f32_vec().ok()?.first().map(|x| number(f64::from(*x)))
 }
 
 /// Says that something is being computed.
@@ -179,4 +188,29 @@ pub(super) fn waiting(ui: &mut Ui, what: &str) {
 /// Says why there is nothing to see.
 pub(super) fn failed(ui: &mut Ui, why: &str) {
     ui.colored_label(ui.visuals().error_fg_color, why);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_type_are_read_where_the_pointer_is() {
+        let of = |dtype: DType, bytes: &[u8]| Tensor::from_bytes([2], dtype, bytes).unwrap();
+        // The second element of each; bits as IEEE 754 and bfloat16 have them.
+        for (tensor, expected) in [
+            (of(DType::F16, &[0x00, 0x3C, 0x00, 0xC1]), "-2.5000"),
+            (of(DType::F16, &[0x00, 0x3C, 0x01, 0x00]), "5.960e-8"),
+            (of(DType::F16, &[0x00, 0x3C, 0x00, 0x7C]), "inf"),
+            (of(DType::Bf16, &[0x80, 0x3F, 0x20, 0xC0]), "-2.5000"),
+            (of(DType::Bf16, &[0x80, 0x3F, 0xC0, 0x7F]), "NaN"),
+            (of(DType::F32, &[0, 0, 0, 0, 0x00, 0x00, 0x20, 0xC0]), "-2.5000"),
+            (of(DType::I64, &[0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]), "7"),
+            (of(DType::Bool, &[0, 1]), "1"),
+        ] {
+            assert_eq!(element(&tensor, 1).as_deref(), Some(expected), "{:?}", tensor.dtype());
+            assert_eq!(element(&tensor, 2), None, "there are but two");
+        }
+    }
 }
