@@ -44,8 +44,9 @@ pub fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 }
 
 /// Writes `parts`, one after the other, as the file `path`: into a hidden file beside it, renamed when it is complete.
-/// A file that is there keeps its permissions. Something at `path` that is no plain file (a pipe, a device) is written to
-/// as it is; where `path` is a link, what it leads to is replaced.
+/// What it holds is on the disk before it takes its name, so that a loss of power leaves the old file or the new one,
+/// never an empty one. A file that is there keeps its permissions. Something at `path` that is no plain file (a pipe, a
+/// device) is written to as it is; where `path` is a link, what it leads to is replaced.
 ///
 /// # Errors
 /// A failure that names the file or its folder; then nothing is left behind and what was there is untouched.
@@ -70,9 +71,27 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
                 beside.as_file().set_permissions(permissions).map_err(unwritten)?;
             }
             fill(beside.as_file_mut()).map_err(unwritten)?;
+            beside.as_file().sync_all().map_err(unwritten)?;
             beside.persist(&file).map_err(|error| unwritten(error.error))?;
+            sync_folder(&file);
             Ok(())
         }
+    }
+}
+
+/// Has the folder of a file that took its name just now written to the disk. Some file systems know no such thing; the
+/// file is whole with its old name or its new one all the same.
+fn sync_folder(file: &Path) {
+    #[cfg(unix)]
+    drop(File::open(folder_of(file)).and_then(|folder| folder.sync_all()));
+    #[cfg(not(unix))]
+    let _ = file;
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 
@@ -112,10 +131,7 @@ impl Target {
 
 /// A hidden file in the folder of `file`, removed unless it is renamed; `path` is what a failure names.
 fn beside(path: &Path, file: &Path) -> Result<tempfile::NamedTempFile, Failure> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let folder = folder_of(file);
     if !folder.is_dir() {
         return Err(Failure::file(path, format!("the folder {} is not there", folder.display()))
             .remedy("make it first, or name a file elsewhere"));
