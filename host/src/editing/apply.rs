@@ -78,7 +78,8 @@ pub(super) fn apply(document: &mut Document, edit: Edit, catalogue: &Catalogue) 
         Edit::Duplicate { nodes, offset } => duplicate(document, &nodes, offset),
         Edit::Paste { text, at } => {
             let names = clipboard::paste(document, &text, at)?;
-            Ok(Made::labelled(format!("Paste {}", counted(&names))).select(names))
+            let what = if names.is_empty() { "frames and notes".to_owned() } else { counted(&names) };
+            Ok(Made::labelled(format!("Paste {what}")).select(names))
         }
         Edit::SetOff { nodes, off } => {
             nodes.iter().try_for_each(|name| node_mut(document, name).map(|node| node.off = off))?;

@@ -28,6 +28,15 @@ pub fn copy(document: &Document, nodes: &[String]) -> String {
     copied.to_text()
 }
 
+/// Frames and notes alone, as the text of a graph.
+#[must_use]
+pub fn copy_boxes(frames: &[Frame], notes: &[Note]) -> String {
+    let mut copied = Document::default();
+    frames.iter().for_each(|frame| layout::add_box(&mut copied, frame));
+    notes.iter().for_each(|note| layout::add_box(&mut copied, note));
+    copied.to_text()
+}
+
 /// Adds what a text holds, its top left corner at `at`. A wire from a node that is not in the text is kept where this
 /// graph has a node of that name. Gives the names of the new nodes.
 ///
@@ -36,10 +45,10 @@ pub fn copy(document: &Document, nodes: &[String]) -> String {
 pub(super) fn paste(document: &mut Document, text: &str, at: [f32; 2]) -> Result<Vec<String>, Refusal> {
     let pasted =
         Document::parse(text).map_err(|error| Refusal::new(format!("what was copied is no graph of mgie: {error}")))?;
-    if pasted.nodes.is_empty() {
-        return Err(Refusal::new("what was copied is a graph without nodes"));
-    }
     let (frames, notes) = (layout::boxes::<Frame>(&pasted), layout::boxes::<Note>(&pasted));
+    if pasted.nodes.is_empty() && frames.is_empty() && notes.is_empty() {
+        return Err(Refusal::new("what was copied is an empty graph"));
+    }
     let positions = arrange::placed(&pasted);
     let corners = positions.values().copied().chain(frames.iter().map(|frame| frame.at));
     let corner = corners.chain(notes.iter().map(|note| note.at)).reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1])]);

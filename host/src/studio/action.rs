@@ -19,6 +19,8 @@ pub enum Action {
     Select(Vec<String>),
     /// Show this node in the middle of the canvas, and select it.
     GoTo(String),
+    /// Show this frame or note in the middle of the canvas, and select it.
+    GoToBox(BoxId),
     /// Open the palette for a node at that place of the canvas, wired to that socket where there is one.
     Palette {
         /// Where the node goes, on the canvas.
@@ -48,7 +50,7 @@ pub enum Action {
     /// Close an inspector that was kept open.
     Unpin(Output),
     /// Rename a frame, or rewrite a note.
-    Write(Written),
+    Write(BoxId),
     /// Tell something in the status line; as a toast, too, where it is in the way of what was wanted.
     Say {
         /// What.
@@ -78,12 +80,12 @@ pub struct Dangling {
     pub is_output: bool,
 }
 
-/// A text on the canvas that is being rewritten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// The title of the frame of that number.
+/// A frame or a note: a rectangle of the canvas with a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BoxId {
+    /// The frame of that number, of [`crate::editing::Session::frames`].
     Frame(usize),
-    /// The note of that number.
+    /// The note of that number, of [`crate::editing::Session::notes`].
     Note(usize),
 }
 
@@ -195,19 +197,21 @@ commands! {
 
     Undo, Edit, "Undo", control(Key::Z), "Take the last change back.";
     Redo, Edit, "Redo", control_shift(Key::Z), "Make the change again that was taken back.";
-    Cut, Edit, "Cut", system(Key::X), "Copy the selected nodes and delete them.";
-    Copy, Edit, "Copy", system(Key::C), "Copy the selected nodes and the wires among them, as graph JSON.";
-    Paste, Edit, "Paste", system(Key::V), "Add the nodes that were copied, here or in another window.";
-    Duplicate, Edit, "Duplicate", control(Key::D), "Add a copy of the selected nodes beside them.";
-    Delete, Edit, "Delete", alone(Key::Delete), "Delete the selected nodes, frames and notes.";
+    Cut, Edit, "Cut", system(Key::X), "Copy the selected nodes, frame or note and delete them.";
+    Copy, Edit, "Copy", system(Key::C), "Copy the selected nodes and the wires among them, or the frame or note, as graph JSON.";
+    Paste, Edit, "Paste", system(Key::V), "Add what was copied, here or in another window.";
+    Duplicate, Edit, "Duplicate", control(Key::D), "Add a copy of the selected nodes, frame or note beside them.";
+    Delete, Edit, "Delete", alone(Key::Delete), "Delete the selected nodes, frame or note; what lies in a frame stays.";
     SelectAll, Edit, "Select all", on_canvas(Modifiers::COMMAND, Key::A), "Select every node.";
     SelectNone, Edit, "Select none", alone(Key::Escape), "Select nothing; closes what is open first.";
     SelectNext, Edit, "Next node", alone(Key::CloseBracket), "Select the next node of the graph.";
     SelectPrevious, Edit, "Previous node", alone(Key::OpenBracket), "Select the node before.";
-    FocusParameters, Edit, "Go to parameters", everywhere(Key::F6), "Put the keyboard into the parameters of the selected node.";
+    SelectNextBox, Edit, "Next frame or note", alone(Key::G), "Select the next frame or note of the graph.";
+    SelectPreviousBox, Edit, "Previous frame or note", shift(Key::G), "Select the frame or note before.";
+    FocusSide, Edit, "Go to side panel", everywhere(Key::F6), "Put the keyboard into the parameters of the selected node, or into the list of nodes, frames and notes.";
 
     AddNode, Node, "Add node…", alone(Key::Tab), "Find a node type by a few letters. A double-click on the canvas does the same.";
-    Rename, Node, "Rename…", everywhere(Key::F2), "Give the selected node another name.";
+    Rename, Node, "Rename…", everywhere(Key::F2), "Give the selected node another name, or the frame or note another text.";
     Mute, Node, "Mute", alone(Key::M), "The selected nodes do not run; their wires count as not connected.";
     Bypass, Node, "Bypass", alone(Key::B), "The selected nodes pass on what comes in.";
     Collapse, Node, "Collapse", alone(Key::H), "Show the headers of the selected nodes only, or all of them again.";
@@ -223,10 +227,14 @@ commands! {
     SpreadAcross, Node, "Spread across", on_canvas(Modifiers::ALT, Key::X), "Make the gaps between the selected nodes equal from left to right; the outermost stay.";
     SpreadDown, Node, "Spread down", on_canvas(Modifiers::ALT, Key::Y), "Make the gaps between the selected nodes equal from top to bottom; the outermost stay.";
     Arrange, Node, "Arrange", alone(Key::L), "Lay out the selected nodes, or all, from left to right along their wires.";
-    MoveLeft, Node, "Move left", alone(Key::ArrowLeft), "Move the selected nodes a step to the left.";
-    MoveRight, Node, "Move right", alone(Key::ArrowRight), "Move the selected nodes a step to the right.";
-    MoveUp, Node, "Move up", alone(Key::ArrowUp), "Move the selected nodes a step up.";
-    MoveDown, Node, "Move down", alone(Key::ArrowDown), "Move the selected nodes a step down.";
+    MoveLeft, Node, "Move left", alone(Key::ArrowLeft), "Move the selected nodes, frame or note a step to the left; a frame takes along what lies in it.";
+    MoveRight, Node, "Move right", alone(Key::ArrowRight), "Move the selected nodes, frame or note a step to the right.";
+    MoveUp, Node, "Move up", alone(Key::ArrowUp), "Move the selected nodes, frame or note a step up.";
+    MoveDown, Node, "Move down", alone(Key::ArrowDown), "Move the selected nodes, frame or note a step down.";
+    Narrower, Node, "Narrower", shift(Key::ArrowLeft), "Make the selected frame or note a step narrower.";
+    Wider, Node, "Wider", shift(Key::ArrowRight), "Make the selected frame or note a step wider.";
+    Shorter, Node, "Shorter", shift(Key::ArrowUp), "Make the selected frame or note a step less high.";
+    Taller, Node, "Taller", shift(Key::ArrowDown), "Make the selected frame or note a step higher.";
 
     Run, Run, "Run all", control(Key::Enter), "Run every node that saves, and what it hangs on.";
     RunSelected, Run, "Run to selected", control_shift(Key::Enter), "Run the selected nodes and what they hang on.";
@@ -236,7 +244,7 @@ commands! {
     ClearCache, Run, "Empty the cache", None, "Forget every kept result, so that all runs anew.";
 
     ZoomFit, View, "Fit everything", alone(Key::Home), "Show the whole graph.";
-    ZoomSelection, View, "Fit selection", alone(Key::Period), "Show the selected nodes.";
+    ZoomSelection, View, "Fit selection", alone(Key::Period), "Show the selected nodes, frame or note.";
     ZoomActual, View, "Actual size", alone(Key::Num1), "Show the canvas at 100 %.";
     ZoomIn, View, "Zoom in", alone(Key::Plus), "Come closer.";
     ZoomOut, View, "Zoom out", alone(Key::Minus), "Step back.";
@@ -299,7 +307,7 @@ pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
                     let widgets = matches!(
                         keys.logical_key,
                         Key::Tab | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
-                    ) && keys.modifiers.is_none();
+                    ) && !keys.modifiers.alt;
                     !(typing || focused && widgets) && take(input, &keys)
                 }
                 Some(Keys::System(_)) | None => false,

@@ -1,8 +1,8 @@
 //! The studio without its window: what is open, what is shown around it, and the order in which a frame goes: take in what
 //! the run told, show everything, then do what was asked for. Tests drive it as it is; `window` puts it on the screen.
 
-use super::action::{self, Action, Command, Output};
-use super::canvas::{Canvas, Shown};
+use super::action::{self, Action, Command};
+use super::canvas::Canvas;
 use super::looking::Looking;
 use super::palette::Palette;
 use super::panels::dialogs::Dialog;
@@ -10,6 +10,7 @@ use super::panels::side::Side;
 use super::panels::status::{self, Status};
 use super::panels::{log, shortcuts, toolbar};
 use super::parameters::Picker;
+use super::shown::Shown;
 use super::sockets::{self, Sockets};
 use super::sweeps::Sweeps;
 use super::{menu, theme};
@@ -20,7 +21,7 @@ use crate::plugins::Catalogue;
 use crate::running::Runner;
 use crate::validate::{Problem, validate};
 use eframe::egui;
-use egui::{CentralPanel, Context, Frame, Panel, Ui};
+use egui::{CentralPanel, Context, Frame, Panel, ScrollArea, Ui};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -286,55 +287,35 @@ impl Studio {
         if self.switches.log {
             Panel::bottom("log").resizable(true).default_size(110.0).show(ui, |ui| log::show(ui, &self.runner));
         }
+        let catalogue = self.catalogue();
+        let mut shown = Shown {
+            session: &self.session,
+            runner: &self.runner,
+            catalogue: &catalogue,
+            sockets: &self.derived.sockets,
+            problems: &self.derived.problems,
+            picker: &mut self.picker,
+            actions: &mut actions,
+        };
         let room = ui.available_width();
         if self.switches.side {
-            let side = Panel::right("side").resizable(true).default_size(320.0).size_range(220.0..=room * 0.6);
-            side.show(ui, |ui| self.side(ui, &mut actions));
+            let chosen = self.canvas.chosen();
+            let take_keyboard = std::mem::take(&mut self.switches.take_keyboard);
+            let panel = Panel::right("side").resizable(true).default_size(320.0).size_range(220.0..=room * 0.6);
+            panel.show(ui, |ui| {
+                let side = Side { shown: &mut shown, chosen, take_keyboard };
+                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| side.show(ui, &mut self.looking));
+            });
         }
         if self.switches.viewer || self.looking.has_pins() {
             let most = ui.available_height() * 0.75;
             let bottom =
                 Panel::bottom("looking").resizable(true).default_size(250.0).size_range(120.0..=most.max(120.0));
-            bottom.show(ui, |ui| self.looking.show(ui, &self.runner, self.switches.viewer, &mut actions));
+            bottom.show(ui, |ui| self.looking.show(ui, shown.runner, self.switches.viewer, shown.actions));
         }
-        let catalogue = self.catalogue();
-        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
-            let shown = Shown {
-                session: &self.session,
-                runner: &self.runner,
-                catalogue: &catalogue,
-                sockets: &self.derived.sockets,
-                problems: &self.derived.problems,
-                picker: &mut self.picker,
-                actions: &mut actions,
-            };
-            self.canvas.show(ui, shown);
-        });
+        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| self.canvas.show(ui, &mut shown));
         // Nothing else pushes while the panels are shown.
         self.actions = actions;
-    }
-
-    fn side(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let catalogue = self.catalogue();
-        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            let mut side = Side {
-                session: &self.session,
-                runner: &self.runner,
-                catalogue: &catalogue,
-                sockets: &self.derived.sockets,
-                problems: &self.derived.problems,
-                picker: &mut self.picker,
-                actions,
-                take_keyboard: std::mem::take(&mut self.switches.take_keyboard),
-            };
-            let Some(node) = side.show(ui) else { return };
-            let Some(of) = self.derived.sockets.get(&node) else { return };
-            Side::outputs(ui, &node, of, self.looking.chosen(), actions);
-            if let Some(output) = self.looking.chosen().clone() {
-                let output = Output { node, output };
-                self.looking.inspect(ui, &self.runner, &output);
-            }
-        });
     }
 
     fn status(&self) -> Status {

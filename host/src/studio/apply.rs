@@ -1,18 +1,18 @@
 //! Doing what was asked for: each [`Action`], and what the studio does by itself.
 
-use super::action::{Action, Command, Output, Written};
+use super::action::{Action, Command, Output};
 use super::app::Studio;
-use super::canvas::{self, Look};
+use super::canvas::Look;
 use super::menu::Offers;
 use super::palette::Palette;
 use super::panels::dialogs::{Dialog, Then};
 use crate::document::Off;
-use crate::editing::{Edge, Edit, Frame, Note, copy};
+use crate::editing::{Edge, Edit, copy};
 use crate::engine::Targets;
 use eframe::egui;
-use egui::Context;
+use egui::{Context, Vec2, vec2};
 
-/// How far an arrow key moves a node.
+/// How far an arrow key moves or resizes what is selected, in points of the canvas.
 const STEP: f32 = 20.0;
 
 /// Seconds for which a refusal is shown.
@@ -41,6 +41,7 @@ impl Studio {
                     self.command(command, ctx);
                 }
             }
+            Action::Edit(edit @ Edit::Paste { .. }) => self.paste(edit, ctx),
             Action::Edit(edit) => self.edit(edit, ctx),
             Action::Settle => self.session.settle(),
             Action::Select(names) => {
@@ -50,7 +51,9 @@ impl Studio {
             Action::GoTo(node) => {
                 self.session.select([node.clone()]);
                 self.canvas.look_at(Look::Node(node));
+                ctx.memory_mut(|memory| memory.stop_text_input());
             }
+            Action::GoToBox(id) => self.go_to_box(id, ctx),
             Action::Palette { at, wire } => {
                 let screen = self.canvas.pointer(ctx);
                 self.palette = Some(Palette::new(at, screen, wire));
@@ -69,13 +72,7 @@ impl Studio {
             }
             Action::Pin(output) => self.looking.pin(output),
             Action::Unpin(output) => self.looking.unpin(&output),
-            Action::Write(written) => {
-                let text = match written {
-                    Written::Frame(index) => self.session.frames().get(index).map(|frame| frame.title.clone()),
-                    Written::Note(index) => self.session.notes().get(index).map(|note| note.text.clone()),
-                };
-                self.canvas.write(written, text.unwrap_or_default());
-            }
+            Action::Write(id) => self.write(id),
             Action::Say { text, refused: true } => self.refuse(text, ctx),
             Action::Say { text, .. } => self.say(text),
         }
@@ -122,6 +119,9 @@ impl Studio {
                 }
             }
             Command::Copy | Command::Cut => {
+                if let Some(chosen) = self.chosen() {
+                    return self.copy_chosen(&chosen, command == Command::Cut, ctx);
+                }
                 let nodes: Vec<String> = self.session.selection().iter().cloned().collect();
                 ctx.copy_text(copy(self.session.document(), &nodes));
                 self.say(format!("Copied {}", count(nodes.len())));
@@ -131,6 +131,9 @@ impl Studio {
             }
             Command::Paste => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
             Command::Duplicate => {
+                if let Some(chosen) = self.chosen() {
+                    return self.duplicate_chosen(&chosen, ctx);
+                }
                 self.edit_selected(|nodes| Edit::Duplicate { nodes, offset: [40.0, 40.0] }, ctx);
             }
             Command::Delete => self.delete(ctx),
@@ -145,7 +148,9 @@ impl Studio {
             }
             Command::SelectNext => self.select_beside(1),
             Command::SelectPrevious => self.select_beside(-1),
-            Command::FocusParameters => {
+            Command::SelectNextBox => self.go_to_box_beside(1, ctx),
+            Command::SelectPreviousBox => self.go_to_box_beside(-1, ctx),
+            Command::FocusSide => {
                 self.switches.side = true;
                 self.switches.take_keyboard = true;
             }
@@ -154,7 +159,9 @@ impl Studio {
                 self.palette = Some(Palette::new(self.canvas.at(screen), screen, None));
             }
             Command::Rename => {
-                if let Some(node) = self.session.selection().first().cloned() {
+                if let Some(chosen) = self.chosen() {
+                    self.write(chosen.id);
+                } else if let Some(node) = self.session.selection().first().cloned() {
                     self.dialog = Some(Dialog::Rename { name: node.clone(), node });
                 }
             }
@@ -166,12 +173,7 @@ impl Studio {
             }
             Command::Disconnect => self.disconnect(ctx),
             Command::AddFrame => self.add_frame(ctx),
-            Command::AddNote => {
-                let at = self.canvas.at(self.canvas.pointer(ctx));
-                let index = self.session.notes().len();
-                self.edit(Edit::AddNote(Note { text: "Note".to_owned(), at, size: [220.0, 90.0] }), ctx);
-                self.canvas.write(Written::Note(index), String::new());
-            }
+            Command::AddNote => self.add_note(ctx),
             Command::AlignLeft => self.align(Edge::Left, ctx),
             Command::AlignRight => self.align(Edge::Right, ctx),
             Command::AlignTop => self.align(Edge::Top, ctx),
@@ -189,10 +191,14 @@ impl Studio {
                     self.canvas.look_at(Look::Everything);
                 }
             }
-            Command::MoveLeft => self.nudge([-STEP, 0.0], ctx),
-            Command::MoveRight => self.nudge([STEP, 0.0], ctx),
-            Command::MoveUp => self.nudge([0.0, -STEP], ctx),
-            Command::MoveDown => self.nudge([0.0, STEP], ctx),
+            Command::MoveLeft => self.nudge(vec2(-STEP, 0.0), ctx),
+            Command::MoveRight => self.nudge(vec2(STEP, 0.0), ctx),
+            Command::MoveUp => self.nudge(vec2(0.0, -STEP), ctx),
+            Command::MoveDown => self.nudge(vec2(0.0, STEP), ctx),
+            Command::Narrower => self.resize_chosen(vec2(-STEP, 0.0), ctx),
+            Command::Wider => self.resize_chosen(vec2(STEP, 0.0), ctx),
+            Command::Shorter => self.resize_chosen(vec2(0.0, -STEP), ctx),
+            Command::Taller => self.resize_chosen(vec2(0.0, STEP), ctx),
             Command::Run => self.run(self.all_results(), ctx),
             Command::RunSelected => {
                 let nodes = self.session.selection().iter().cloned().collect();
@@ -214,8 +220,11 @@ impl Studio {
             }
             Command::ZoomFit => self.canvas.look_at(Look::Everything),
             Command::ZoomSelection => {
-                let nodes = self.session.selection().iter().cloned().collect();
-                self.canvas.look_at(Look::Nodes(nodes));
+                let look = self.chosen().map_or_else(
+                    || Look::Nodes(self.session.selection().iter().cloned().collect()),
+                    |chosen| Look::Area(chosen.area),
+                );
+                self.canvas.look_at(look);
             }
             Command::ZoomActual => self.canvas.look_at(Look::Actual),
             Command::ZoomIn => self.canvas.look_at(Look::Zoom(1.25)),
@@ -234,12 +243,9 @@ impl Studio {
     }
 
     fn delete(&mut self, ctx: &Context) {
-        match self.canvas.chosen() {
-            Some(Written::Frame(index)) => self.edit(Edit::RemoveFrame { index }, ctx),
-            Some(Written::Note(index)) => self.edit(Edit::RemoveNote { index }, ctx),
-            None => {}
+        if let Some(chosen) = self.chosen() {
+            self.delete_chosen(&chosen, ctx);
         }
-        self.canvas.choose(None);
         if !self.session.selection().is_empty() {
             self.edit_selected(|nodes| Edit::Delete { nodes }, ctx);
         }
@@ -288,17 +294,6 @@ impl Studio {
         }
     }
 
-    fn add_frame(&mut self, ctx: &Context) {
-        let rects = self.session.selection().iter().filter_map(|name| self.canvas.rect(name));
-        let (at, size) = canvas::around(rects).map_or_else(
-            || (self.canvas.at(self.canvas.pointer(ctx)), [400.0, 260.0]),
-            |(at, size)| ([at.x.round(), at.y.round()], [size.x.round(), size.y.round()]),
-        );
-        let index = self.session.frames().len();
-        self.edit(Edit::AddFrame(Frame { title: "Frame".to_owned(), at, size }), ctx);
-        self.canvas.write(Written::Frame(index), "Frame".to_owned());
-    }
-
     fn align(&mut self, edge: Edge, ctx: &Context) {
         let all = self.canvas.sizes();
         let sizes = self.session.selection().iter().map(|name| all.get(name).copied().unwrap_or([240.0, 120.0]));
@@ -306,10 +301,13 @@ impl Studio {
         self.edit_selected(|nodes| Edit::Align { nodes, edge, sizes }, ctx);
     }
 
-    fn nudge(&mut self, [dx, dy]: [f32; 2], ctx: &Context) {
+    fn nudge(&mut self, by: Vec2, ctx: &Context) {
+        if let Some(chosen) = self.chosen() {
+            return self.move_chosen(&chosen, by, ctx);
+        }
         let moved = |name: &String| {
             let [x, y] = self.session.position(name);
-            (name.clone(), [x + dx, y + dy])
+            (name.clone(), [x + by.x, y + by.y])
         };
         let nodes = self.session.selection().iter().map(moved).collect();
         self.edit(Edit::Move { nodes }, ctx);

@@ -1,11 +1,13 @@
 //! The menu bar and the menus under the right button, all made from the table of commands.
 
-use super::action::{Action, COMMANDS, Command, Entry, MENUS, Output, Written, entry};
+use super::action::{Action, COMMANDS, Command, Entry, MENUS, Output, entry};
 use super::sockets::Sockets;
-use crate::editing::Edit;
 use eframe::egui;
-use egui::{Button, MenuBar, Ui};
+use egui::{Button, MenuBar, ScrollArea, Ui};
 use std::path::{Path, PathBuf};
+
+/// What of the window's height is kept free of a menu: the menu bar, and the menu's own edges.
+const BESIDE_MENU: f32 = 48.0;
 
 /// How a command stands in a menu just now.
 #[derive(Clone, Debug, Default)]
@@ -32,18 +34,26 @@ pub fn bar(ui: &mut Ui, offers: &dyn Offers, actions: &mut Vec<Action>) {
         for (menu, title) in MENUS {
             ui.menu_button(*title, |ui| {
                 ui.set_min_width(230.0);
-                for entry in COMMANDS.iter().filter(|entry| entry.menu == *menu) {
-                    if begins_a_group(entry.command) {
-                        ui.separator();
+                scrolled(ui, |ui| {
+                    for entry in COMMANDS.iter().filter(|entry| entry.menu == *menu) {
+                        if begins_a_group(entry.command) {
+                            ui.separator();
+                        }
+                        item(ui, entry, &offers.offer(entry.command), actions);
+                        if entry.command == Command::Open {
+                            recent(ui, &offers.recent(), actions);
+                        }
                     }
-                    item(ui, entry, &offers.offer(entry.command), actions);
-                    if entry.command == Command::Open {
-                        recent(ui, &offers.recent(), actions);
-                    }
-                }
+                });
             });
         }
     });
+}
+
+/// A menu may be longer than the window is high.
+fn scrolled(ui: &mut Ui, show: impl FnOnce(&mut Ui)) {
+    let most = (ui.ctx().content_rect().height() - BESIDE_MENU).max(80.0);
+    ScrollArea::vertical().max_height(most).show(ui, show);
 }
 
 /// Whether a line stands above a command in its menu.
@@ -54,11 +64,13 @@ fn begins_a_group(command: Command) -> bool {
             | Command::Quit
             | Command::Cut
             | Command::SelectAll
-            | Command::FocusParameters
+            | Command::SelectNextBox
+            | Command::FocusSide
             | Command::Mute
             | Command::AddFrame
             | Command::AlignLeft
             | Command::MoveLeft
+            | Command::Narrower
             | Command::AutoRun
             | Command::ShowViewer
             | Command::ViewOutput
@@ -155,18 +167,9 @@ pub fn node(ui: &mut Ui, name: &str, sockets: Option<&Sockets>, actions: &mut Ve
     }
 }
 
-/// The menu of a frame or note.
-pub fn boxed(ui: &mut Ui, written: Written, actions: &mut Vec<Action>) {
-    let (write, remove, edit) = match written {
-        Written::Frame(index) => ("Rename frame…", "Remove frame", Edit::RemoveFrame { index }),
-        Written::Note(index) => ("Edit note…", "Remove note", Edit::RemoveNote { index }),
-    };
-    if ui.button(write).clicked() {
-        actions.push(Action::Write(written));
-        ui.close();
-    }
-    if ui.button(remove).clicked() {
-        actions.push(Action::Edit(edit));
-        ui.close();
+/// The menu of a frame or note, which the click that opened it selected.
+pub fn boxed(ui: &mut Ui, actions: &mut Vec<Action>) {
+    for command in [Command::Rename, Command::Cut, Command::Copy, Command::Duplicate, Command::Delete] {
+        simple(ui, command, actions);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::action::Command;
 use super::app::Studio;
+use super::frames;
 use super::menu::{Offer, Offers};
 use crate::document::Off;
 use std::path::PathBuf;
@@ -17,21 +18,25 @@ impl Offers for Studio {
         let (enabled, on) = match command {
             Command::Undo => (self.session.undo_label().is_some(), None),
             Command::Redo => (self.session.redo_label().is_some(), None),
+            Command::Collapse
+            | Command::Disconnect
+            | Command::RunSelected
+            | Command::ViewOutput
+            | Command::PinOutput => (!selected.is_empty(), None),
             Command::Cut
             | Command::Copy
             | Command::Duplicate
-            | Command::Collapse
-            | Command::Disconnect
-            | Command::RunSelected
+            | Command::Delete
             | Command::ZoomSelection
-            | Command::ViewOutput
-            | Command::PinOutput
             | Command::MoveLeft
             | Command::MoveRight
             | Command::MoveUp
-            | Command::MoveDown => (!selected.is_empty(), None),
-            Command::Delete => (!selected.is_empty() || self.canvas.chosen().is_some(), None),
-            Command::Rename | Command::FocusParameters => (selected.len() == 1, None),
+            | Command::MoveDown => (!selected.is_empty() || self.canvas.chosen().is_some(), None),
+            Command::Narrower | Command::Wider | Command::Shorter | Command::Taller => {
+                (self.canvas.chosen().is_some(), None)
+            }
+            Command::Rename => (selected.len() == 1 || self.canvas.chosen().is_some(), None),
+            Command::SelectNextBox | Command::SelectPreviousBox => (!frames::all(&self.session).is_empty(), None),
             Command::AlignLeft
             | Command::AlignRight
             | Command::AlignTop
@@ -42,9 +47,8 @@ impl Offers for Studio {
             Command::SpreadAcross | Command::SpreadDown => (selected.len() > 2, None),
             Command::Mute => (!selected.is_empty(), Some(off(Off::Mute))),
             Command::Bypass => (!selected.is_empty(), Some(off(Off::Bypass))),
-            Command::SelectAll | Command::Arrange | Command::Run | Command::ZoomFit => {
-                (!document.nodes.is_empty(), None)
-            }
+            Command::SelectAll | Command::Arrange | Command::Run => (!document.nodes.is_empty(), None),
+            Command::ZoomFit => (self.has_something(), None),
             Command::Sweep => (true, Some(self.sweeps.open)),
             Command::Cancel => (self.runner.is_running(), None),
             Command::AutoRun => (true, Some(self.switches.auto_run)),

@@ -286,7 +286,7 @@ fn pasting_something_else_is_refused_with_what_it_is() {
     for (text, why) in [
         ("hello", "what was copied is no graph of mgie: line 1, column 1: expected value"),
         ("{}", "what was copied is no graph of mgie: this is no mgie graph: the key `mgie` is missing"),
-        (r#"{"mgie":1,"nodes":{}}"#, "what was copied is a graph without nodes"),
+        (r#"{"mgie":1,"nodes":{}}"#, "what was copied is an empty graph"),
         (r#"{"mgie":99,"nodes":{}}"#, "what was copied is no graph of mgie: the graph has format version 99"),
     ] {
         let found = desk.refused(Edit::Paste { text: text.into(), at: [0.0, 0.0] });

@@ -163,10 +163,17 @@ impl Seen {
     pub fn click_at(&mut self, at: Pos2) {
         self.harness.event(Event::PointerMoved(at));
         self.harness.step();
-        for pressed in [true, false] {
-            let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
-            self.harness.event(Event::PointerButton { pos: at, button, pressed, modifiers });
+        for event in press(at) {
+            self.harness.event(event);
         }
+        self.rest();
+    }
+
+    /// Two clicks within one frame: the frames of a test are too far apart in time.
+    pub fn double_click_at(&mut self, at: Pos2) {
+        self.harness.event(Event::PointerMoved(at));
+        self.harness.step();
+        self.harness.input_mut().events.extend([press(at), press(at)].concat());
         self.rest();
     }
 
@@ -238,4 +245,10 @@ impl Seen {
             .filter(|label| !label.is_empty())
             .collect()
     }
+}
+
+/// The primary button goes down and up.
+fn press(pos: Pos2) -> [Event; 2] {
+    let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
+    [true, false].map(|pressed| Event::PointerButton { pos, button, pressed, modifiers })
 }

@@ -4,6 +4,7 @@
 #![cfg(feature = "studio")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod boxes;
 mod canvas;
 mod desk;
 mod desktop;

@@ -10,14 +10,10 @@ mod sync;
 mod thumbnails;
 mod view;
 
-use super::action::{Action, Dangling, Written};
-use super::parameters::Picker;
-use super::sockets::Sockets;
+use super::action::{BoxId, Dangling};
+use super::frames;
+use super::shown::Shown;
 use super::theme;
-use crate::editing::Session;
-use crate::plugins::Catalogue;
-use crate::running::Runner;
-use crate::validate::Problem;
 use eframe::egui;
 use egui::emath::TSTransform;
 use egui::{Id, LayerId, Margin, Modifiers, Pos2, Rect, Stroke, Ui, Vec2};
@@ -36,24 +32,6 @@ const ZOOM: [f32; 2] = [0.1, 3.0];
 /// Margin between a node's edge and what is in it, to the left and right.
 const SIDE: i8 = 6;
 
-/// What the canvas shows.
-pub struct Shown<'a> {
-    /// The graph.
-    pub session: &'a Session,
-    /// How its run is going.
-    pub runner: &'a Runner,
-    /// The node types.
-    pub catalogue: &'a Catalogue,
-    /// The sockets of its nodes.
-    pub sockets: &'a HashMap<String, Sockets>,
-    /// What is wrong with it, by node.
-    pub problems: &'a HashMap<String, Vec<Problem>>,
-    /// The system's dialogs.
-    pub picker: &'a mut Picker,
-    /// What is to be done.
-    pub actions: &'a mut Vec<Action>,
-}
-
 /// What the canvas is to show next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Look {
@@ -63,6 +41,8 @@ pub enum Look {
     Nodes(Vec<String>),
     /// This node in the middle, at the present size.
     Node(String),
+    /// This place in the middle, at the present size where there is room for it.
+    Area(Rect),
     /// The present middle, this much larger.
     Zoom(f32),
     /// The present middle, at 100 %.
@@ -99,9 +79,9 @@ struct State {
     /// Where a selection by a box began, in canvas points.
     box_from: Option<Pos2>,
     /// The frame or note that is selected.
-    chosen: Option<Written>,
+    chosen: Option<BoxId>,
     /// The text on the canvas that is being rewritten, and what it will be.
-    writing: Option<(Written, String)>,
+    writing: Option<(BoxId, String)>,
     thumbnails: Thumbnails,
     /// Whether the theme is the dark one.
     dark: bool,
@@ -145,10 +125,12 @@ fn snarl_id() -> Id {
 
 impl Canvas {
     /// Shows the graph, and pushes what is done to it.
-    pub fn show(&mut self, ui: &mut Ui, mut shown: Shown<'_>) {
+    pub fn show(&mut self, ui: &mut Ui, shown: &mut Shown<'_>) {
         self.sync(shown.session, shown.sockets);
-        // Nodes may have been selected elsewhere, in the side panel say: what is deleted then is they alone.
-        if !shown.session.selection().is_empty() {
+        // Nodes may have been selected elsewhere, in the side panel say: what is deleted then is they alone. An undo may
+        // have taken away what was selected.
+        let is_there = |id: &BoxId| frames::find(shown.session, *id).is_some();
+        if !shown.session.selection().is_empty() || !self.state.chosen.as_ref().is_none_or(is_there) {
             self.state.chosen = None;
         }
         self.state.screen = ui.available_rect_before_wrap();
@@ -160,15 +142,15 @@ impl Canvas {
         ui.input_mut(|input| input.modifiers = Modifiers::NONE);
         let widget = SnarlWidget::new().id(snarl_id()).style(style(ui));
         let selected: HashSet<String> = shown.session.selection().iter().cloned().collect();
-        let mut view = View { shown: &mut shown, state: &mut self.state, modifiers, selected };
+        let mut view = View { shown, state: &mut self.state, modifiers, selected };
         let background = widget.show(&mut self.snarl, &mut view, ui);
         ui.input_mut(|input| input.modifiers = modifiers);
-        self.moved(&mut shown);
+        self.moved(shown);
         let layer = LayerId::new(ui.layer_id().order, snarl_id());
-        boxes::interact(ui, layer, &mut self.state, &mut shown);
-        gestures::background(ui, &background, modifiers, &mut self.state, &mut shown);
-        gestures::say_why(ui, &self.state, &shown);
-        self.state.follow_wire(&shown);
+        boxes::interact(ui, layer, &mut self.state, shown);
+        gestures::background(ui, &background, modifiers, &mut self.state, shown);
+        gestures::say_why(ui, &self.state, shown);
+        self.state.follow_wire(shown);
         if self.state.look.is_some() {
             ui.ctx().request_repaint();
         }
@@ -218,18 +200,18 @@ impl Canvas {
 
     /// The frame or note that is selected.
     #[must_use]
-    pub fn chosen(&self) -> Option<Written> {
+    pub fn chosen(&self) -> Option<BoxId> {
         self.state.chosen
     }
 
     /// Selects a frame or note, or none.
-    pub fn choose(&mut self, chosen: Option<Written>) {
+    pub fn choose(&mut self, chosen: Option<BoxId>) {
         self.state.chosen = chosen;
     }
 
     /// Begins to rewrite a text on the canvas.
-    pub fn write(&mut self, written: Written, text: String) {
-        self.state.writing = Some((written, text));
+    pub fn write(&mut self, id: BoxId, text: String) {
+        self.state.writing = Some((id, text));
     }
 }
 

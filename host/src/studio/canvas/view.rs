@@ -6,7 +6,7 @@ use crate::document::Off;
 use crate::editing::Edit;
 use crate::running::NodeState;
 use crate::studio::action::{Action, Dangling, Output};
-use crate::studio::{menu, theme};
+use crate::studio::{frames, menu, theme};
 use eframe::egui;
 use egui::emath::TSTransform;
 use egui::{Frame, Modifiers, Painter, PointerButton, Pos2, Rect, Stroke, Style, Ui};
@@ -286,24 +286,21 @@ impl State {
             let scaling = scaling.clamp(ZOOM[0], ZOOM[1]);
             TSTransform::new(self.screen.center().to_vec2() - center.to_vec2() * scaling, scaling)
         };
-        let fit = |all: Rect| {
-            let room = (self.screen.size() - egui::Vec2::splat(MARGIN)).max(egui::Vec2::splat(1.0));
-            zoomed((room / all.size()).min_elem().min(1.0), all.center())
-        };
+        let room = (self.screen.size() - egui::Vec2::splat(MARGIN)).max(egui::Vec2::splat(1.0));
+        let most = |area: Rect| (room / area.size()).min_elem();
+        let fit = |all: Rect| zoomed(most(all).min(1.0), all.center());
         let middle = self.to_global.inverse() * self.screen.center();
         match look {
             Look::Everything => {
                 let mut all = bounds(session.document().nodes.keys().collect())?;
-                for frame in session.frames() {
-                    all = all.union(Rect::from_min_size(frame.at.into(), frame.size.into()));
-                }
-                for note in session.notes() {
-                    all = all.union(Rect::from_min_size(note.at.into(), note.size.into()));
+                for placed in frames::all(session) {
+                    all = all.union(placed.area);
                 }
                 all.is_finite().then(|| fit(all))
             }
             Look::Nodes(names) => bounds(names.iter().collect()).filter(|all| all.is_finite()).map(fit),
             Look::Node(name) => Some(zoomed(self.to_global.scaling.max(0.9), self.rects.get(name)?.center())),
+            Look::Area(area) => Some(zoomed(self.to_global.scaling.max(0.9).min(most(*area)), area.center())),
             Look::Zoom(factor) => Some(zoomed(self.to_global.scaling * factor, middle)),
             Look::Actual => Some(zoomed(1.0, middle)),
         }
