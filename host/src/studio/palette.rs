@@ -13,7 +13,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 const WIDTH: f32 = 340.0;
+/// The most height of its list, and what stands above and below it.
 const HEIGHT: f32 = 300.0;
+const BESIDE_LIST: f32 = 110.0;
 
 /// An open palette.
 #[derive(Debug)]
@@ -43,6 +45,7 @@ impl Palette {
     ) -> bool {
         let found = find(catalogue, &self.typed, self.wire.as_ref(), sockets);
         let (mut open, mut taken) = (true, None);
+        let before = self.chosen;
         ui.input_mut(|input| {
             let mut pressed = |key| input.consume_key(Modifiers::NONE, key);
             open &= !pressed(Key::Escape);
@@ -57,18 +60,19 @@ impl Palette {
             }
         });
         self.chosen = self.chosen.min(found.len().saturating_sub(1));
-        let taken_by_key = taken.is_some();
         let room = ui.ctx().content_rect().shrink(8.0);
+        let height = HEIGHT.min(room.height() - BESIDE_LIST).max(60.0);
         let corner = Pos2::new(
             self.screen.x.min(room.right() - WIDTH - 24.0).max(room.left()),
-            self.screen.y.min(room.bottom() - HEIGHT - 70.0).max(room.top()),
+            self.screen.y.min(room.bottom() - height - BESIDE_LIST).max(room.top()),
         );
         let area = egui::Area::new(egui::Id::new("palette")).order(egui::Order::Foreground).fixed_pos(corner);
         let shown = area.show(ui.ctx(), |ui| {
             egui::Frame::popup(ui.style()).show(ui, |ui| {
                 ui.set_width(WIDTH);
-                self.field(ui);
-                let clicked = self.list(ui, &found, taken_by_key);
+                // The list follows the keys, and else stays where it was scrolled to.
+                let moved = self.field(ui) || self.chosen != before;
+                let clicked = self.list(ui, &found, moved, height);
                 taken = taken.or(clicked);
             });
         });
@@ -86,7 +90,8 @@ impl Palette {
         open
     }
 
-    fn field(&mut self, ui: &mut Ui) {
+    /// The field; whether something was typed.
+    fn field(&mut self, ui: &mut Ui) -> bool {
         if let Some(wire) = &self.wire {
             let text = format!("Nodes that fit {}.{}", wire.node, wire.socket);
             ui.label(RichText::new(text).color(theme::of(ui).dim));
@@ -99,15 +104,16 @@ impl Palette {
             self.chosen = 0;
         }
         field.request_focus();
+        field.changed()
     }
 
-    fn list(&self, ui: &mut Ui, found: &[Arc<NodeType>], moved: bool) -> Option<usize> {
+    fn list(&self, ui: &mut Ui, found: &[Arc<NodeType>], moved: bool, height: f32) -> Option<usize> {
         let colours = theme::of(ui);
         if found.is_empty() {
             ui.label("No node type fits.");
         }
         let mut clicked = None;
-        ScrollArea::vertical().max_height(HEIGHT).auto_shrink([false, true]).show(ui, |ui| {
+        ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
             for (index, node_type) in found.iter().enumerate() {
                 let description = &node_type.description;
                 let chosen = index == self.chosen;
@@ -130,7 +136,7 @@ impl Palette {
                 if row.clicked() {
                     clicked = Some(index);
                 }
-                if chosen && (moved || ui.input(|input| !input.pointer.is_moving())) && !ui.is_rect_visible(row.rect) {
+                if chosen && moved {
                     row.scroll_to_me(None);
                 }
             }

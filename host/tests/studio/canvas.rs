@@ -1,7 +1,9 @@
 //! The canvas: selecting, moving, frames and notes.
 
 use crate::desk::{Desk, Seen};
-use eframe::egui::{Key, Modifiers, vec2};
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Key, Modifiers, Rect, pos2, vec2};
+use egui_kittest::kittest::{NodeT, Queryable, by};
 use serde_json::json;
 
 fn two() -> serde_json::Value {
@@ -24,6 +26,46 @@ fn dragging_one_of_the_selected_nodes_moves_them_all_as_one_step() {
     }
     seen.key(Modifiers::COMMAND, Key::Z);
     assert_eq!(seen.studio().session().position("one"), before[0]);
+}
+
+#[test]
+fn no_label_of_a_socket_lies_under_a_socket() {
+    let desk = Desk::new();
+    let mut graph = two();
+    graph["sum"] = json!({ "type": "test.add", "inputs": { "a": "one.number", "b": "two.number" } });
+    graph["sheet"] = json!({ "type": "image.sheet" });
+    graph["alien"] =
+        json!({ "type": "org.example.blur", "inputs": { "a_rather_long_name": "one.number", "b": "two.number" } });
+    let mut seen = desk.open(Some(desk.graph("labels.json", graph)));
+    // The outputs then say what flowed last, too.
+    seen.key(Modifiers::COMMAND, Key::A);
+    seen.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+    seen.until("the run is over", |studio| !studio.runner().is_running());
+    for node in ["one", "two", "sum", "sheet", "alien"] {
+        let within = seen.harness_rect(&format!("node {node}"));
+        let suffix = format!(" of {node}");
+        let (mut labels, mut sockets) = (Vec::new(), Vec::new());
+        for found in seen.harness.query_all(by()) {
+            let described = found.accesskit_node();
+            let Some(bounds) = described.bounding_box() else { continue };
+            let corner = |x: f64, y: f64| pos2(x as f32, y as f32);
+            let rect = Rect::from_min_max(corner(bounds.x0, bounds.y0), corner(bounds.x1, bounds.y1));
+            let name = described.label().or_else(|| described.value()).unwrap_or_default();
+            if name.ends_with(&suffix) && (name.starts_with("input ") || name.starts_with("output ")) {
+                sockets.push((name, rect));
+            } else if described.role() == Role::Label && within.contains(rect.center()) {
+                labels.push((name, rect));
+            }
+        }
+        let outputs = usize::from(node != "alien");
+        assert!(sockets.len() > outputs || node == "one" || node == "two", "{node}: {sockets:?}");
+        assert!(labels.len() >= sockets.len(), "{node}: {labels:?}");
+        for (label, text) in &labels {
+            for (socket, pin) in &sockets {
+                assert!(!text.intersects(*pin), "{label} at {text:?} lies under {socket} at {pin:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -17,4 +17,5 @@ mod running;
 mod snapshots;
 mod speed;
 mod sweeps;
+mod whole;
 mod window;

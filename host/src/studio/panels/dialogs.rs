@@ -5,8 +5,11 @@ use crate::editing::Recovered;
 use crate::studio::parameters::{self, Dialog as SystemDialog, Picker, Wanted};
 use crate::studio::theme;
 use eframe::egui;
-use egui::{Context, Id, Key, Modal, Modifiers, RichText, TextEdit, Ui};
+use egui::{Context, Id, Key, Label, Modal, Modifiers, RichText, ScrollArea, TextEdit, Ui};
 use std::path::{Path, PathBuf};
+
+/// What of the window's height is kept free of the list of what is recovered.
+const BESIDE_LIST: f32 = 160.0;
 
 /// What is done once the question of unsaved changes is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,18 +178,21 @@ impl Dialog {
                 Self::Recover { left } => {
                     ui.heading("Recover unsaved work?");
                     ui.label("A studio ended before these graphs were saved:");
-                    for recovered in &*left {
-                        let name = recovered
-                            .file
-                            .as_deref()
-                            .map_or_else(|| "Untitled".to_owned(), |file| file.display().to_string());
-                        ui.horizontal(|ui| {
-                            if ui.button("Recover").clicked() {
-                                answer = Some(Answer::Recover(Box::new(recovered.clone())));
-                            }
-                            ui.label(format!("{name}, {}", ago(recovered.time)));
-                        });
-                    }
+                    let most = (ctx.content_rect().height() - BESIDE_LIST).max(60.0);
+                    ScrollArea::vertical().max_height(most).show(ui, |ui| {
+                        for recovered in &*left {
+                            let name = recovered
+                                .file
+                                .as_deref()
+                                .map_or_else(|| "Untitled".to_owned(), |file| file.display().to_string());
+                            ui.horizontal(|ui| {
+                                if ui.button("Recover").clicked() {
+                                    answer = Some(Answer::Recover(Box::new(recovered.clone())));
+                                }
+                                ui.add(Label::new(format!("{name}, {}", ago(recovered.time))).wrap());
+                            });
+                        }
+                    });
                     ui.horizontal(|ui| {
                         if ui.button("Throw away").clicked() {
                             answer = Some(Answer::ThrowAway(std::mem::take(left)));

@@ -3,7 +3,7 @@
 use crate::studio::action::{COMMANDS, MENUS};
 use crate::studio::theme;
 use eframe::egui;
-use egui::{Context, Grid, RichText, ScrollArea, Window};
+use egui::{Context, Grid, Label, RichText, ScrollArea, Window};
 
 /// Gestures of the pointer, which no command stands for.
 const POINTER: &[(&str, &str)] = &[
@@ -32,7 +32,7 @@ pub fn show(ctx: &Context, open: &mut bool) {
                     for entry in COMMANDS.iter().filter(|entry| entry.menu == *menu) {
                         ui.label(RichText::new(entry.keys(ui.ctx())).monospace());
                         ui.label(entry.label);
-                        ui.label(RichText::new(entry.summary).color(colours.dim));
+                        ui.add(Label::new(RichText::new(entry.summary).color(colours.dim)).wrap());
                         ui.end_row();
                     }
                 });
@@ -42,7 +42,7 @@ pub fn show(ctx: &Context, open: &mut bool) {
             Grid::new("pointer").num_columns(2).striped(true).show(ui, |ui| {
                 for (gesture, meaning) in POINTER {
                     ui.label(*gesture);
-                    ui.label(RichText::new(*meaning).color(colours.dim));
+                    ui.add(Label::new(RichText::new(*meaning).color(colours.dim)).wrap());
                     ui.end_row();
                 }
             });

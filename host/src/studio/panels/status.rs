@@ -2,7 +2,8 @@
 
 use crate::studio::theme;
 use eframe::egui;
-use egui::{Align, Layout, RichText, Ui};
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{Align, Color32, Layout, Response, RichText, TextStyle, Ui};
 
 /// What the bar tells.
 #[derive(Clone, Debug, Default)]
@@ -33,9 +34,23 @@ pub fn bytes(count: u64) -> String {
     if number < 10.0 { format!("{number:.1} {unit}") } else { format!("{number:.0} {unit}") }
 }
 
+/// The most of the bar's width that the name of a models folder takes, and that the run's progress takes: a long one
+/// would push what was said out of the window.
+const MODELS: f32 = 0.16;
+const RUN: f32 = 0.24;
+
+/// A small text, cut to a width; the pointer is told the rest.
+fn cut(ui: &mut Ui, text: &str, colour: Color32, width: f32) -> Response {
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), TextStyle::Small.resolve(ui.style()), colour);
+    job.wrap = TextWrapping::truncate_at_width(width);
+    let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+    ui.label(galley)
+}
+
 /// Shows the bar.
 pub fn show(ui: &mut Ui, status: &Status) {
     let colours = theme::of(ui);
+    let room = ui.available_width();
     ui.horizontal(|ui| {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let dim = |text: String| RichText::new(text).small().color(colours.dim);
@@ -51,8 +66,8 @@ pub fn show(ui: &mut Ui, status: &Status) {
                     if status.problems == 1 { "1 problem".into() } else { format!("{} problems", status.problems) };
                 ui.label(RichText::new(text).small().color(colours.failed));
             }
-            ui.label(dim(status.models.clone()));
-            ui.label(RichText::new(&status.run).small().color(colours.running));
+            cut(ui, &status.models, colours.dim, room * MODELS);
+            cut(ui, &status.run, colours.running, room * RUN);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let (text, refused) = &status.said;
                 let colour = if *refused { colours.failed } else { colours.text };
