@@ -159,7 +159,7 @@ def write_text_encoder():
     torch.save(tensors, folder / "pytorch_model.bin")
 
 
-def write_rest(folder, prediction_type):
+def write_rest(folder, prediction_type, **scheduler):
     write_json(
         folder / "scheduler" / "scheduler_config.json",
         {
@@ -167,7 +167,7 @@ def write_rest(folder, prediction_type):
             "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": False, "num_train_timesteps": 1000,
             "prediction_type": prediction_type, "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1,
             "trained_betas": None,
-        },
+        } | scheduler,
     )
     write_json(
         folder / "model_index.json",

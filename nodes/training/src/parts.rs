@@ -18,6 +18,7 @@ use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
 use mgie_plugin_api::{Failure, Run};
 use mgie_weights::tokenizer::ClipTokenizer;
 use std::path::Path;
+use std::sync::Mutex;
 
 /// Folders within a models folder, by the authors' names.
 pub mod place {
@@ -56,7 +57,7 @@ pub fn eyes(parameters: &Parameters, models: &Path, chosen: Option<i64>) -> Resu
         Failure::file(models.join(place::LLAVA), format!("mm_vision_select_layer is {chosen}"))
             .expected(format!("-{entries} to {} for a CLIP of {} layers", config.layers, config.layers))
     })?;
-    Ok(Eyes { config, processor, layer })
+    Ok(Eyes { config, processor, layer, seen: Mutex::default() })
 }
 
 /// The texts' tower.

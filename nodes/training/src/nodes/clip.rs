@@ -22,10 +22,10 @@ pub fn definition() -> NodeDefinition {
         "training.clip",
         "Train CLIP",
         "Training",
-        "Trains CLIP's towers on pictures and captions of a data set, contrastively within each part of a batch. Writes \
-         the whole, and the text tower on its own as InstructPix2Pix has it.",
+        "Trains CLIP's towers on the pictures and captions of a data set, contrastively within each part of a batch; an \
+         example is an edit's source and goal. Writes the whole, and the text tower on its own as InstructPix2Pix has it.",
     );
-    let description = setup::with_parameters(description, Defaults { steps: 3000, batch: 128, part: 64, rate: 1e-3 });
+    let description = setup::with_parameters(description, Defaults { steps: 3000, batch: 64, part: 32, rate: 1e-3 });
     let description = setup::with_side(description);
     NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || clip(run)))
 }

@@ -1,5 +1,7 @@
 //! CLIP's two towers, contrastively (arXiv 2103.00020): every picture has to be told from the other captions of its part of
-//! the batch, and every caption from the other pictures.
+//! the batch, and every caption from the other pictures. An example is an edit's source and goal with their captions: they
+//! differ in what was edited alone, and so are each other's hard negative (as in arXiv 2210.01936). Without them a caption is
+//! told from others by its colours, and shapes and places are not learned.
 
 use super::pixel_values;
 use crate::dataset::{Dataset, Entry};
@@ -56,7 +58,7 @@ pub fn captions(entry: &Entry) -> std::result::Result<[&str; 2], Failure> {
     }
 }
 
-/// Sources and goals with their captions.
+/// Edits' sources and goals with their captions.
 pub struct ClipStage {
     /// Sizes and files.
     pub parts: ClipParts,
@@ -70,7 +72,7 @@ pub struct ClipStage {
 
 impl Stage for ClipStage {
     fn examples(&self) -> usize {
-        2 * self.dataset.len()
+        self.dataset.len()
     }
 
     fn loss(
@@ -81,17 +83,14 @@ impl Stage for ClipStage {
         _first: usize,
         part: &[usize],
     ) -> std::result::Result<Loss, Failure> {
-        let mut pictures = Vec::with_capacity(part.len());
-        let mut texts = Vec::with_capacity(part.len());
+        let mut pictures = Vec::with_capacity(2 * part.len());
+        let mut texts = Vec::with_capacity(2 * part.len());
         for example in part {
             let entry =
-                self.dataset.entries().get(example / 2).ok_or_else(|| Failure::fault("an example beyond the set"))?;
-            let pair = self.dataset.pair(example / 2, self.side)?;
-            let [of_source, of_goal] = captions(entry)?;
-            let source = example.is_multiple_of(2);
-            let (picture, caption) = if source { (pair.source, of_source) } else { (pair.goal, of_goal) };
-            pictures.push(picture);
-            texts.push(caption);
+                self.dataset.entries().get(*example).ok_or_else(|| Failure::fault("an example beyond the set"))?;
+            let pair = self.dataset.pair(*example, self.side)?;
+            pictures.extend([pair.source, pair.goal]);
+            texts.extend(captions(entry)?);
         }
         let pixels = pixel_values(&self.parts.processor, &pictures, parameters.device())?;
         let ids = ids(&self.parts.tokenizer, &texts)?;

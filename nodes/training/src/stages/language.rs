@@ -12,7 +12,11 @@ use mgie_mllm::llama::Llama;
 use mgie_mllm::{Conversation, LlavaModel, LlavaTokenizer};
 use mgie_plugin_api::Failure;
 use mgie_weights::WeightsError;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes of features that are kept in memory, at most.
+const KEPT: usize = 1 << 30;
 
 /// The picture's tower as the language model is given it, frozen.
 pub struct Eyes {
@@ -22,10 +26,13 @@ pub struct Eyes {
     pub processor: Processor,
     /// Whose output is taken: so many layers.
     pub layer: usize,
+    /// Features of sources that were seen before, by example.
+    pub seen: Mutex<HashMap<usize, Arc<[f32]>>>,
 }
 
 impl Eyes {
-    /// Features `[examples, patches, width]` of the sources.
+    /// Features `[examples, patches, width]` of the sources. On the CPU they are kept as long as they are few enough: the
+    /// tower is frozen, and costs as much as a small language model.
     ///
     /// # Errors
     /// A picture that cannot be read, no memory.
@@ -37,9 +44,39 @@ impl Eyes {
         side: usize,
         dtype: DType,
     ) -> std::result::Result<Tensor, Failure> {
-        let pairs = examples.iter().map(|example| Ok(dataset.pair(*example, side)?.source));
-        let pictures = pairs.collect::<std::result::Result<Vec<_>, Failure>>()?;
-        self.of(parameters, &pictures, dtype)
+        let source = |example: &usize| Ok(dataset.pair(*example, side)?.source);
+        let device = parameters.device();
+        if !device.is_cpu() {
+            let pictures = examples.iter().map(source).collect::<std::result::Result<Vec<_>, Failure>>()?;
+            return self.of(parameters, &pictures, dtype);
+        }
+        let mut all = Vec::new();
+        for example in examples {
+            let known = self.lock().get(example).cloned();
+            let one = match known {
+                Some(one) => one,
+                None => {
+                    // Alone, so that its numbers do not depend on which others were seen before.
+                    let features = self.of(parameters, &[source(example)?], dtype)?;
+                    let numbers = features.to_dtype(DType::F32).and_then(|x| x.flatten_all()?.to_vec1::<f32>());
+                    let one: Arc<[f32]> = numbers.map_err(WeightsError::from)?.into();
+                    let mut seen = self.lock();
+                    if (seen.len() + 1) * size_of_val::<[f32]>(&one) <= KEPT {
+                        seen.insert(*example, Arc::clone(&one));
+                    }
+                    one
+                }
+            };
+            all.extend_from_slice(&one);
+        }
+        let width = all.len() / (examples.len() * self.patches()).max(1);
+        let features = Tensor::from_vec(all, (examples.len(), self.patches(), width), device);
+        Ok(features.and_then(|x| x.to_dtype(dtype)).map_err(WeightsError::from)?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Arc<[f32]>>> {
+        // A panic while it was locked leaves the map as good as it was.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Features `[pictures, patches, width]` of pictures.

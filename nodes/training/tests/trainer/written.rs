@@ -11,6 +11,7 @@ use mgie_plugin_api::serde_json::{self, Value as Json, json};
 use mgie_training::dataset::Dataset;
 use mgie_training::model_files;
 use mgie_training::parameters::Parameters;
+use mgie_training::parts;
 use mgie_training::stages::vae::normalise;
 use mgie_weights::{Checkpoint, Weights};
 use std::collections::BTreeMap;
@@ -198,6 +199,25 @@ fn the_text_tower_learns_with_the_unet_only_where_that_is_said() {
         assert_eq!(moved > before.len() / 2, said == "trained", "{moved} of {} tensors moved", before.len());
         assert!(said == "trained" || moved == 0, "{moved} tensors moved");
     }
+}
+
+/// What the tower saw is kept: the same numbers come again, whatever else is asked for along with them.
+#[test]
+fn features_of_a_picture_that_was_seen_before_are_the_same() {
+    let (models, dataset) = (models::miniature(), models::scenes(3));
+    let dataset = Dataset::open(dataset.path()).unwrap();
+    let parameters = Parameters::new(&Device::Cpu, 0, |_| false);
+    let eyes = parts::eyes(&parameters, models.path(), None).unwrap();
+    let features = |examples: &[usize]| -> Vec<Vec<Vec<f32>>> {
+        eyes.features(&parameters, &dataset, examples, 64, DType::F32).unwrap().to_vec3().unwrap()
+    };
+    let (first, later) = (features(&[0, 1]), features(&[2, 1, 0]));
+    assert_eq!([&first[0], &first[1]], [&later[2], &later[1]]);
+    assert!(later[0] != later[1] && later[1] != later[2]);
+    let picture = dataset.pair(2, 64).unwrap().source;
+    let alone = eyes.of(&parameters, &[picture], DType::F32).unwrap().to_vec3::<f32>().unwrap();
+    assert_eq!(alone[0], later[0]);
+    assert_eq!(eyes.seen.lock().unwrap().len(), 3);
 }
 
 /// All stages one after the other in the miniature's sizes, each on what the one before wrote, then edits with every method.
