@@ -3,9 +3,9 @@
 use super::{Place, Row, rename, reset_menu};
 use crate::studio::action::Action;
 use eframe::egui;
+use egui::emath::Numeric;
 use egui::{DragValue, Response, Slider, SliderClamping, Ui};
 use serde_json::Value;
-use std::ops::RangeInclusive;
 
 /// A drag or a typing that ended is one step of the history.
 pub(super) fn settle(response: &Response, actions: &mut Vec<Action>) {
@@ -19,37 +19,15 @@ pub(super) fn float(
     ui: &mut Ui,
     row: Row<'_>,
     value: &Value,
-    [low, high]: [f64; 2],
+    hard: [f64; 2],
     [from, to]: [f64; 2],
     actions: &mut Vec<Action>,
 ) {
     let Some(now) = value.as_f64() else { return unreadable(ui, row, value, "a number", actions) };
-    let (mut number, mut slid) = (now, now);
     let speed = ((to - from) / 400.0).max(1e-6);
-    let field = ui.add(
-        DragValue::new(&mut number)
-            .range(low..=high)
-            .clamp_existing_to_range(false)
-            .speed(speed)
-            .max_decimals(9)
-            .suffix(row.unit()),
-    );
-    row.focus(&field);
-    finish(&field, row, &row.name(), actions);
-    if let Some(slider) = slider(
-        ui,
-        row,
-        |ui, width| {
-            ui.spacing_mut().slider_width = width;
-            let wide = from > 0.0 && to / from > 1000.0;
-            ui.add(on_slider(&mut slid, from..=to).logarithmic(wide))
-        },
-        to > from,
-    ) {
-        finish(&slider, row, &row.name_of("slider"), actions);
-    }
-    if number.total_cmp(&now).is_ne() && (number - now).abs() > f64::EPSILON * now.abs() {
-        actions.push(row.set(number));
+    let [typed, slid] = field_and_slider(ui, row, now, hard, [from, to], speed, actions);
+    if typed.total_cmp(&now).is_ne() && (typed - now).abs() > f64::EPSILON * now.abs() {
+        actions.push(row.set(typed));
     } else if slid.total_cmp(&now).is_ne() {
         // What a slider gives has more digits than anybody means.
         actions.push(row.set(round(slid, to - from)));
@@ -66,43 +44,50 @@ fn round(number: f64, range: f64) -> f64 {
     (number * scale).round() / scale
 }
 
-/// A slider over the usual range. A number beyond it, which was typed, is left as it is.
-fn on_slider<N: egui::emath::Numeric>(number: &mut N, range: RangeInclusive<N>) -> Slider<'_> {
-    Slider::new(number, range).show_value(false).clamping(SliderClamping::Edits)
-}
-
 /// A whole number.
 pub(super) fn integer(
     ui: &mut Ui,
     row: Row<'_>,
     value: &Value,
-    [low, high]: [i64; 2],
+    hard: [i64; 2],
     [from, to]: [i64; 2],
     actions: &mut Vec<Action>,
 ) {
     let Some(now) = value.as_i64() else { return unreadable(ui, row, value, "a whole number", actions) };
-    let (mut number, mut slid) = (now, now);
     let speed = ((to as f64 - from as f64) / 400.0).clamp(0.05, 100.0);
-    let field = ui.add(
-        DragValue::new(&mut number).range(low..=high).clamp_existing_to_range(false).speed(speed).suffix(row.unit()),
-    );
-    row.focus(&field);
-    finish(&field, row, &row.name(), actions);
-    if let Some(slider) = slider(
-        ui,
-        row,
-        |ui, width| {
-            ui.spacing_mut().slider_width = width;
-            let wide = from > 0 && to / from > 1000;
-            ui.add(on_slider(&mut slid, from..=to).logarithmic(wide))
-        },
-        to > from,
-    ) {
-        finish(&slider, row, &row.name_of("slider"), actions);
-    }
-    if let Some(changed) = [number, slid].into_iter().find(|number| *number != now) {
+    let given = field_and_slider(ui, row, now, hard, [from, to], speed, actions);
+    if let Some(changed) = given.into_iter().find(|number| *number != now) {
         actions.push(row.set(changed));
     }
+}
+
+/// A field of the numbers that mean something and, where there is room, a slider over the usual ones, `from` to `to`; what
+/// each gives. A number beyond either, which was typed or stands in the file, is left as it is.
+fn field_and_slider<N: Numeric>(
+    ui: &mut Ui,
+    row: Row<'_>,
+    now: N,
+    [low, high]: [N; 2],
+    [from, to]: [N; 2],
+    speed: f64,
+    actions: &mut Vec<Action>,
+) -> [N; 2] {
+    let (mut typed, mut slid) = (now, now);
+    let field = DragValue::new(&mut typed).range(low..=high).clamp_existing_to_range(false);
+    let field = field.speed(speed).suffix(row.unit());
+    let field = ui.add(if N::INTEGRAL { field } else { field.max_decimals(9) });
+    row.focus(&field);
+    finish(&field, row, &row.name(), actions);
+    let least = if row.place == Place::Node { 40.0 } else { 60.0 };
+    let width = ui.available_width() - 4.0;
+    if to > from && width >= least {
+        ui.spacing_mut().slider_width = width;
+        let wide = from.to_f64() > 0.0 && to.to_f64() / from.to_f64() > 1000.0;
+        let slider = Slider::new(&mut slid, from..=to).show_value(false).clamping(SliderClamping::Edits);
+        let slider = ui.add(slider.logarithmic(wide));
+        finish(&slider, row, &row.name_of("slider"), actions);
+    }
+    [typed, slid]
 }
 
 /// A seed: all of u64, and a dice.
@@ -130,12 +115,6 @@ fn another_seed(now: u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (mixed ^ (mixed >> 31)) % 10_000_000_000
-}
-
-fn slider(ui: &mut Ui, row: Row<'_>, add: impl FnOnce(&mut Ui, f32) -> Response, is_range: bool) -> Option<Response> {
-    let least = if row.place == Place::Node { 40.0 } else { 60.0 };
-    let width = ui.available_width() - 4.0;
-    (is_range && width >= least).then(|| add(ui, width))
 }
 
 fn finish(response: &Response, row: Row<'_>, name: &str, actions: &mut Vec<Action>) {
