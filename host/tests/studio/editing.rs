@@ -96,8 +96,8 @@ fn a_node_is_found_by_a_few_letters_and_added() {
     let mut seen = desk.open(None);
     seen.key(Modifiers::NONE, Key::Tab);
     assert!(seen.has("Find a node"), "{:?}", seen.labels());
-    seen.event(Event::Text("test.a".into()));
-    seen.event(Event::Text("dd".into()));
+    seen.event(Event::Text("ad".into()));
+    seen.event(Event::Text("d".into()));
     seen.key(Modifiers::NONE, Key::Enter);
     let names: Vec<_> = seen.studio().session().document().nodes.keys().cloned().collect();
     assert_eq!(names.len(), 1, "{names:?}");
