@@ -87,13 +87,19 @@ mod tests {
         while began.elapsed() < Duration::from_millis(200) {
             bell();
         }
-        let during = calls.load(Ordering::SeqCst);
-        std::thread::sleep(APART * 4);
-        let after = calls.load(Ordering::SeqCst);
-        assert!((1..=7).contains(&during), "{during}");
-        assert!((during..=during + 2).contains(&after), "{during} {after}");
+        // A busy machine may hold this thread up: what counts is the time that passed.
+        let most = began.elapsed().div_duration_f64(APART).ceil() as usize + 1;
+        let heard = |least: usize| {
+            let patient = Instant::now();
+            while calls.load(Ordering::SeqCst) < least && patient.elapsed() < Duration::from_secs(10) {
+                std::thread::sleep(APART / 4);
+            }
+            std::thread::sleep(APART * 3);
+            calls.load(Ordering::SeqCst)
+        };
+        let after = heard(1);
+        assert!((1..=most + 1).contains(&after), "{after} calls, at most {most} and the last one");
         bell();
-        std::thread::sleep(APART * 3);
-        assert_eq!(calls.load(Ordering::SeqCst), after + 1);
+        assert_eq!(heard(after + 1), after + 1);
     }
 }

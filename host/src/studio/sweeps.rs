@@ -12,7 +12,7 @@ use crate::engine::{CancelToken, Carried, Engine, RunOptions, Silent};
 use crate::plugins::Catalogue;
 use crate::sweeping::{Axis, CELL_WIDTH, Cell, Sheet, Sweep, SweepEvent};
 use eframe::egui;
-use egui::{ComboBox, Context, RichText, ScrollArea, TextEdit, Ui, Window};
+use egui::{ComboBox, Context, Response, RichText, ScrollArea, TextEdit, Ui, Window};
 use mgie_plugin_api::Value;
 use serde_json::json;
 use std::cell::RefCell;
@@ -338,27 +338,35 @@ fn axis(ui: &mut Ui, title: &str, typed: &mut Typed, document: &Document, catalo
     ui.horizontal(|ui| {
         let label = ui.label(title);
         ui.add_space((60.0 - label.rect.width()).max(0.0));
-        let nodes = ComboBox::from_id_salt((title, "node")).width(150.0).truncate().selected_text(&typed.node);
-        let nodes = nodes.show_ui(ui, |ui| {
+        let nodes = choice(ui, (title, "node"), typed.node.clone(), |ui| {
             for name in document.nodes.keys() {
                 if ui.selectable_label(typed.node == *name, name).clicked() && typed.node != *name {
                     (typed.node, typed.parameter) = (name.clone(), String::new());
                 }
             }
         });
-        parameters::rename(&nodes.response, &format!("{title}: node"));
+        parameters::rename(&nodes, &format!("{title}: node"));
         let parameters_of = document.nodes.get(&typed.node).and_then(|node| catalogue.node_type(&node.node_type));
-        let chosen =
-            ComboBox::from_id_salt((title, "parameter")).width(150.0).truncate().selected_text(&typed.parameter);
-        let chosen = chosen.show_ui(ui, |ui| {
+        let chosen = choice(ui, (title, "parameter"), typed.parameter.clone(), |ui| {
             for parameter in parameters_of.iter().flat_map(|known| &known.description.parameters) {
                 if ui.selectable_label(typed.parameter == parameter.id, &parameter.label).clicked() {
                     typed.parameter.clone_from(&parameter.id);
                 }
             }
         });
-        parameters::rename(&chosen.response, &format!("{title}: parameter"));
+        parameters::rename(&chosen, &format!("{title}: parameter"));
         let field = ui.add(TextEdit::singleline(&mut typed.values).desired_width(ui.available_width() - 8.0));
         parameters::rename(&field, &format!("{title}: values"));
     });
+}
+
+/// A list to choose from, which a long name makes no wider.
+fn choice(ui: &mut Ui, id: (&str, &str), chosen: String, list: impl FnOnce(&mut Ui)) -> Response {
+    const WIDTH: f32 = 150.0;
+    ui.scope(|ui| {
+        ui.set_max_width(WIDTH);
+        let selected = ComboBox::from_id_salt(id).width(WIDTH).truncate().selected_text(chosen);
+        selected.show_ui(ui, list).response
+    })
+    .inner
 }

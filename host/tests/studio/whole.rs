@@ -294,11 +294,11 @@ fn a_sweep_and_what_is_refused_of_it_are_whole() {
         let (desk, mut check) = (Desk::new(), Check::new(window));
         // A sweep runs nothing of a graph with nodes that are not known.
         let nodes = json!({
-            "photo": { "type": "pic.make" },
-            "result": { "type": "image.save", "params": { "path": "o.png" }, "inputs": { "image": "photo.image" } },
+            LONG: { "type": "pic.make" },
+            "result": { "type": "image.save", "params": { "path": "o.png" }, "inputs": { "image": format!("{LONG}.image") } },
         });
         let mut seen = open_nodes(&desk, window, nodes);
-        go_to(&mut seen, "photo");
+        go_to(&mut seen, LONG);
         seen.secondary("Value label");
         seen.click("Sweep…");
         seen.click("Across: values");
