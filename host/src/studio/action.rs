@@ -2,6 +2,7 @@
 //! [`COMMANDS`]; panels and the canvas push [`Action`]s, and the app applies them, so that every change goes one way.
 
 use crate::editing::Edit;
+use crate::studio::look::viewer;
 use eframe::egui;
 use egui::{Key, KeyboardShortcut, Modifiers};
 use std::path::PathBuf;
@@ -292,6 +293,8 @@ impl Entry {
 pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
     let typing = ctx.text_edit_focused();
     let focused = ctx.memory(|memory| memory.focused().is_some());
+    let looking = viewer::takes_keys(ctx);
+    let viewers = |key: Key, modifiers: Modifiers| looking && modifiers.is_none() && viewer::KEYS.contains(&key);
     let mut found = Vec::new();
     ctx.input_mut(|input| {
         // Ctrl+S would take Ctrl+Shift+S, too: those with more modifiers are asked first.
@@ -308,7 +311,8 @@ pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
                         keys.logical_key,
                         Key::Tab | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
                     ) && !keys.modifiers.alt;
-                    !(typing || focused && widgets) && take(input, &keys)
+                    let others = typing || focused && widgets || viewers(keys.logical_key, keys.modifiers);
+                    !others && take(input, &keys)
                 }
                 Some(Keys::System(_)) | None => false,
             };
@@ -322,7 +326,7 @@ pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
             (Key::Equals, Command::ZoomIn),
         ];
         for (key, command) in also {
-            if !typing && input.consume_key(Modifiers::NONE, key) {
+            if !typing && !viewers(key, Modifiers::NONE) && input.consume_key(Modifiers::NONE, key) {
                 found.push(command);
             }
         }

@@ -52,8 +52,8 @@ impl Studio {
 
     /// The graph has changed.
     pub(super) fn changed(&mut self, ctx: &Context) {
-        self.runner.edited(self.session.document());
-        if self.switches.auto_run {
+        // What only moves nodes changes no result.
+        if self.runner.edited(self.session.document()) && self.switches.auto_run {
             self.run_at = Some(ctx.input(|input| input.time) + REST);
         }
     }
@@ -69,8 +69,8 @@ impl Studio {
             return;
         }
         self.files_at = now;
-        if self.runner.look_at_files(self.session.document()) {
-            self.changed(ctx);
+        if self.runner.look_at_files(self.session.document()) && self.switches.auto_run {
+            self.run_at = Some(now + REST);
         }
     }
 

@@ -1,9 +1,10 @@
 //! Runs as the studio shows them.
 
 use crate::desk::Desk;
-use eframe::egui::{Event, Key, Modifiers};
+use eframe::egui::{Event, Key, Modifiers, pos2};
 use egui_kittest::kittest::Queryable;
 use mgie_host::running::NodeState;
+use mgie_host::studio::action::Action;
 use serde_json::json;
 
 fn sum() -> serde_json::Value {
@@ -103,4 +104,57 @@ fn a_node_that_panics_takes_nothing_with_it() {
     assert!(seen.has_text("the node fell over"), "{:?}", seen.labels());
     seen.select("bad");
     assert!(seen.has("How"));
+}
+
+#[test]
+fn keys_over_the_viewer_are_the_viewers_and_two_pictures_are_compared_there() {
+    let desk = Desk::new();
+    let graph = json!({
+        "photo": { "type": "pic.make" },
+        "other": { "type": "pic.make", "params": { "value": 2.0 } },
+        "first": { "type": "image.save", "params": { "path": "a.png" }, "inputs": { "image": "photo.image" } },
+        "second": { "type": "image.save", "params": { "path": "b.png" }, "inputs": { "image": "other.image" } },
+    });
+    let mut seen = desk.open(Some(desk.graph("pictures.json", graph)));
+    seen.run();
+    seen.select("photo");
+    // The menu is called the same.
+    seen.harness.query_all_by_label("View").last().unwrap().click();
+    seen.rest();
+    seen.harness.state_mut().act(Action::GoTo("other".into()));
+    seen.rest();
+    seen.click("Compare");
+    seen.click("Difference");
+    assert!(seen.has_text("Difference of A and B"), "{:?}", seen.labels());
+    seen.click("A");
+    let zoom = seen.studio().canvas().zoom();
+    // The side panel shows the selected node's picture the same way, smaller.
+    let pictures = seen.harness.query_all_by_label_contains("Picture A,").map(|picture| picture.rect());
+    let viewer = pictures.max_by(|a, b| a.area().total_cmp(&b.area())).unwrap();
+    seen.event(Event::PointerMoved(viewer.center()));
+    for key in [Key::F, Key::Plus, Key::Minus, Key::Num1] {
+        seen.key(Modifiers::NONE, key);
+    }
+    assert!(seen.studio().session().frames().is_empty(), "F fits the picture");
+    assert_eq!(seen.studio().canvas().zoom(), zoom, "+, - and 1 zoom the picture");
+    // Over the canvas they are the canvas' again.
+    seen.event(Event::PointerMoved(pos2(600.0, 120.0)));
+    seen.key(Modifiers::NONE, Key::F);
+    assert_eq!(seen.studio().session().frames().len(), 1);
+}
+
+#[test]
+fn a_node_that_is_moved_runs_nothing_on_change() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    seen.run();
+    seen.click("Run on change (tool)");
+    seen.select("one");
+    let before = seen.studio().session().position("one");
+    seen.key(Modifiers::NONE, Key::ArrowRight);
+    assert_ne!(seen.studio().session().position("one"), before);
+    for _ in 0..60 {
+        seen.harness.step();
+        assert!(!seen.studio().runner().is_running());
+    }
 }

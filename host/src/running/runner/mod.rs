@@ -242,11 +242,13 @@ impl Runner {
     /// Says that the document has changed: nodes whose result no longer is that of the document become
     /// [`NodeState::Stale`], and are themselves again where the change is taken back. What is known of a node follows
     /// it to another name; of nodes that are gone, it is kept in case they come back.
-    pub fn edited(&mut self, document: &Document) {
+    pub fn edited(&mut self, document: &Document) -> bool {
         let contents = contents(document, self.engine.catalogue(), &mut self.files);
         self.follow_renames(document, &contents);
         self.nodes.iter_mut().for_each(|(name, seen)| seen.compare(contents.get(name)));
+        let changed = self.contents != contents;
         self.contents = contents;
+        changed
     }
 
     /// Looks at the input files' sizes and times of change, and does as [`Runner::edited`] where one is another one than

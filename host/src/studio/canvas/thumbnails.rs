@@ -1,5 +1,6 @@
 //! Small pictures on nodes: the live preview while a node runs, and what it gave when it is done. Each is made once a value.
 
+use crate::studio::look::identity::Identity;
 use crate::studio::theme;
 use eframe::egui;
 use egui::{Color32, ColorImage, TextureHandle, TextureOptions, Ui, Vec2};
@@ -12,14 +13,14 @@ const SIDE: usize = 196;
 /// The textures that nodes show.
 #[derive(Default)]
 pub struct Thumbnails {
-    of: HashMap<String, (usize, TextureHandle)>,
+    of: HashMap<String, (Identity, TextureHandle)>,
 }
 
 impl Thumbnails {
     /// Shows a value where it is something to be seen at a glance: a picture or a text.
     pub fn show(&mut self, ui: &mut Ui, node: &str, value: &Value) {
         if let Some(image) = value.as_image() {
-            self.picture(ui, node, &image);
+            self.picture(ui, node, value, &image);
         } else if let Some(text) = value.as_text().filter(|text| !text.is_empty()) {
             const LETTERS: usize = 240;
             let end = text.char_indices().nth(LETTERS).map_or(text.len(), |(end, _)| end);
@@ -28,19 +29,18 @@ impl Thumbnails {
         }
     }
 
-    fn picture(&mut self, ui: &mut Ui, node: &str, image: &Image) {
-        let identity = image.pixels().as_ptr() as usize;
-        let known = self.of.get(node).is_some_and(|(shown, _)| *shown == identity);
+    fn picture(&mut self, ui: &mut Ui, node: &str, value: &Value, image: &Image) {
+        let known = self.of.get(node).is_some_and(|(shown, _)| shown.is(value));
         if !known {
             let small = shrink(image);
             match self.of.get_mut(node) {
                 Some((shown, texture)) => {
-                    *shown = identity;
+                    *shown = Identity::of(value);
                     texture.set(small, TextureOptions::LINEAR);
                 }
                 None => {
                     let texture = ui.ctx().load_texture(format!("thumbnail {node}"), small, TextureOptions::LINEAR);
-                    self.of.insert(node.to_owned(), (identity, texture));
+                    self.of.insert(node.to_owned(), (Identity::of(value), texture));
                 }
             }
         }

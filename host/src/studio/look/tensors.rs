@@ -104,6 +104,8 @@ fn rows_of(ui: &mut Ui, value: &Value, rows: usize, tools: &Tools, textures: &mu
                 _ => waiting(ui, "Cosines"),
             }
         });
+    } else if rows > MOST_COSINES {
+        ui.weak(format!("{rows} rows: the cosines of more than {MOST_COSINES} are a node's, inspect.row_cosines."));
     }
 }
 

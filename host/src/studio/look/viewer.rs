@@ -10,8 +10,8 @@ use super::light::{self, Channel, Display};
 use super::tiles::{Source, Tiles};
 use super::view::View;
 use eframe::egui::{
-    Align2, Checkbox, Color32, CursorIcon, DragValue, FontId, Key, Label, Mesh, Modifiers, Painter, Rect, Response,
-    RichText, Sense, Slider, Stroke, TextStyle, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
+    Align2, Checkbox, Color32, Context, CursorIcon, DragValue, EventFilter, FontId, Id, Key, Label, Mesh, Modifiers,
+    Painter, Rect, Response, RichText, Sense, Slider, Stroke, TextStyle, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
 };
 use mgie_plugin_api::{Image, Value};
 use std::ops::RangeInclusive;
@@ -214,6 +214,11 @@ impl Viewer {
         if !(response.has_focus() || (response.hovered() && !ui.ctx().text_edit_focused())) {
             return;
         }
+        // Commands are asked before anything is drawn: in the next frame they leave the viewer its keys.
+        let now = ui.ctx().cumulative_pass_nr();
+        ui.ctx().data_mut(|data| data.insert_temp(keys_id(), now));
+        let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
         let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if pressed(Key::F) {
             self.view = View::default();
@@ -226,7 +231,7 @@ impl Viewer {
                 self.view.zoom_at(area, size, response.hover_pos().unwrap_or(area.center()), factor);
             }
         }
-        // Arrows move the focus elsewhere in egui, so they are the picture's only while it has it.
+        // Arrows are the picture's only while it has the focus, which they would move elsewhere but for the filter.
         if response.has_focus() {
             let step = 40.0;
             for (key, by) in [
@@ -323,4 +328,18 @@ fn chequerboard(painter: &Painter, area: Rect) {
         row += 1.0;
     }
     painter.add(mesh);
+}
+
+/// The keys that are the viewer's while the pointer is over it or it has the focus.
+pub const KEYS: [Key; 5] = [Key::F, Key::Num1, Key::Plus, Key::Equals, Key::Minus];
+
+/// Whether a viewer took the keyboard in the frame before this one.
+#[must_use]
+pub fn takes_keys(ctx: &Context) -> bool {
+    let last: Option<u64> = ctx.data(|data| data.get_temp(keys_id()));
+    last.is_some_and(|last| last + 1 >= ctx.cumulative_pass_nr())
+}
+
+fn keys_id() -> Id {
+    Id::new("viewer takes keys")
 }
