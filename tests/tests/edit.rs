@@ -62,6 +62,33 @@ fn the_built_in_model_brings_the_graph_that_fits_it() {
     assert_eq!(edit(&["--graph", &other]), (128, 128), "as a graph that is named");
 }
 
+/// README's own command: of four things, the one that is yellow becomes white as the others are, and all else stays.
+#[test]
+fn the_built_in_model_edits_what_only_the_picture_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = repository().join("graphs/photos/scene.png");
+    let output = mgie(folder.path())
+        .env_remove("MGIE_MODELS")
+        .args(["edit", &scene.display().to_string(), "the odd one should match the others", "-o", "out.png"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
+    let colours = |path: &Path| {
+        let picture = image::open(path).unwrap().to_rgb8();
+        // The middles of the circle, the square, the triangle, the cross, the sky and the ground.
+        [(97, 99), (36, 32), (97, 33), (30, 94), (64, 12), (64, 120)].map(|(x, y)| {
+            let square = (0..100).map(|at| picture.get_pixel(x - 5 + at % 10, y - 5 + at / 10).0.map(f64::from));
+            square.fold([0.0; 3], |sum, pixel| std::array::from_fn(|c| sum[c] + pixel[c] / 100.0))
+        })
+    };
+    let (before, after) = (colours(&scene), colours(&folder.path().join("out.png")));
+    assert!(before[0][2] < 60.0 && after[0].iter().all(|part| *part > 200.0), "{:?} → {:?}", before[0], after[0]);
+    for (before, after) in before.iter().zip(&after).skip(1) {
+        assert!(before.iter().zip(after).all(|(a, b)| (a - b).abs() < 20.0), "{before:?} → {after:?}");
+    }
+}
+
 #[test]
 fn a_saved_picture_carries_its_graph_and_opens_as_one() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,7 +23,7 @@ pub fn definition() -> NodeDefinition {
         default: default.into(),
         choices: choices.iter().map(ToString::to_string).collect(),
     };
-    let steps = Domain::Integer { default: 100, hard: [1, 1000], soft: [5, 150] };
+    let steps = Domain::Integer { default: 100, hard: [1, 1000], soft: [1, 150] };
     let guidance = Domain::Float { default: 7.5, hard: [0.0, 100.0], soft: [1.0, 15.0] };
     let image_guidance = Domain::Float { default: 1.5, hard: [0.0, 100.0], soft: [1.0, 3.0] };
     let threads = A100_THREADS as i64;
