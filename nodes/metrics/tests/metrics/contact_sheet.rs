@@ -30,7 +30,7 @@ fn every_picture_of_the_first_pairs_is_on_the_sheet() {
     assert_eq!((image.width, image.channels, image.bit_depth), (4 * 136 + 8, 3, 8));
     if let Some(path) = std::env::var_os("MGIE_SHEET") {
         let picture = mgie_image::picture::Picture::from_wire(&image);
-        let png = mgie_image::encode::encode(picture, mgie_image::encode::Format::Png, None, 0, None).unwrap();
+        let png = mgie_image::encode::encode(picture, mgie_image::encode::Format::Png, None, 0, &[]).unwrap();
         std::fs::write(path, png).unwrap();
     }
     // The first row of each picture is looked for in its column.

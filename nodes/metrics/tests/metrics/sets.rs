@@ -29,7 +29,7 @@ pub fn edits(
     let mut texts = Json::Object(Default::default());
     for (index, entry) in set.entries().iter().enumerate() {
         let pair = set.pair(index, 128).unwrap();
-        let png = encode(edit(pair.source, pair.goal), Format::Png, None, 0, None).unwrap();
+        let png = encode(edit(pair.source, pair.goal), Format::Png, None, 0, &[]).unwrap();
         std::fs::write(folder.join(format!("{}.png", entry.name)), png).unwrap();
         texts[&entry.name] = json!({ "text": text(index, entry.expressive.as_deref().unwrap()) });
     }

@@ -136,6 +136,7 @@ pub fn edit_loss(
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::{Draws, NoiseSchedule};
     use candle_core::Device;

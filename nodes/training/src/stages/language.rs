@@ -256,6 +256,7 @@ pub fn begin(parameters: &Parameters, config: &LlavaConfig, rows: usize, seen: u
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::by_length;
 
