@@ -91,14 +91,46 @@ impl Seen {
     }
 }
 
+/// A folder with graphs/mgie.json and its photo.
+fn with_mgie() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let graphs = repository().join("graphs");
+    std::fs::create_dir(folder.path().join("photos")).unwrap();
+    for file in ["photos/landscape.png", "mgie.json"] {
+        std::fs::copy(graphs.join(file), folder.path().join(file)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn denoising_shows_its_progress_and_a_picture_and_is_cancelled() {
+    let folder = with_mgie();
+    let mut seen = Seen::open(folder.path());
+    seen.select("denoise");
+    seen.type_into("Steps", "1000");
+    seen.0.get_by_label("Run all (tool)").click();
+    seen.0.step();
+    seen.until("it denoises", |studio| {
+        let runner = studio.runner();
+        let on_the_way = matches!(runner.state("denoise"), NodeState::Running { done: 1.., total: 1000, .. });
+        on_the_way && runner.preview("denoise").is_some_and(|preview| preview.as_image().is_some())
+    });
+    assert!(seen.shows("picture of denoise"), "the node shows what becomes of the picture");
+    seen.0.key_press_modifiers(Modifiers::COMMAND, Key::Period);
+    seen.0.step();
+    seen.until("it is cancelled", |studio| !studio.runner().is_running());
+    let runner = seen.0.state().runner();
+    assert!(!matches!(runner.state("denoise"), NodeState::Done { .. }), "{:?}", runner.state("denoise"));
+    assert!(matches!(runner.state("vae_encode"), NodeState::Done { .. }), "{:?}", runner.state("vae_encode"));
+    assert!(runner.value("mllm", "text").is_some(), "what was done stays to be looked at");
+    assert!(!folder.path().join("edited.png").exists());
+}
+
 #[test]
 fn mgie_is_opened_changed_run_looked_at_taken_back_and_saved() {
-    let folder = tempfile::tempdir().unwrap();
-    let (graph, photo) = (folder.path().join("mgie.json"), "photos/landscape.png");
-    std::fs::create_dir(folder.path().join("photos")).unwrap();
-    std::fs::copy(repository().join("graphs").join(photo), folder.path().join(photo)).unwrap();
-    let before = std::fs::read_to_string(repository().join("graphs/mgie.json")).unwrap();
-    std::fs::write(&graph, &before).unwrap();
+    let folder = with_mgie();
+    let graph = folder.path().join("mgie.json");
+    let before = std::fs::read_to_string(&graph).unwrap();
 
     let mut seen = Seen::open(folder.path());
     let begun = seen.steps();
