@@ -3,6 +3,7 @@
 //! snarl is shown without modifier keys, so that it never selects anything by itself.
 
 mod boxes;
+mod crisp;
 mod gestures;
 mod node;
 mod pins;
@@ -151,6 +152,7 @@ impl Canvas {
         gestures::background(ui, &background, modifiers, &mut self.state, shown);
         gestures::say_why(ui, &self.state, shown);
         self.state.follow_wire(shown);
+        crisp::text(ui.ctx(), layer, self.state.to_global.scaling);
         if self.state.look.is_some() {
             ui.ctx().request_repaint();
         }
