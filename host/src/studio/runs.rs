@@ -69,9 +69,8 @@ impl Studio {
             return;
         }
         self.files_at = now;
-        if self.runner.look_at_files(self.session.document()) && self.switches.auto_run {
-            self.run_at = Some(now + REST);
-        }
+        // It shows what is stale and starts nothing: a graph may save over the very file that it loads, and would run for ever.
+        self.runner.look_at_files(self.session.document());
     }
 
     /// Tells how a run ended, once.

@@ -67,6 +67,16 @@ fn results_of_a_file_that_changes_on_the_disk_are_stale() {
     std::fs::write(&file, "fourteen").unwrap();
     seen.harness.run_steps(90);
     assert_eq!(seen.studio().runner().state("read"), &NodeState::Stale);
+    // A graph may save over the file that it loads: nothing runs by itself because a file is another one.
+    seen.run();
+    seen.click("Run on change (tool)");
+    std::fs::write(&file, "a hundred").unwrap();
+    seen.event(Event::WindowFocused(true));
+    for _ in 0..60 {
+        seen.harness.step();
+        assert!(!seen.studio().runner().is_running());
+    }
+    assert_eq!(seen.studio().runner().state("read"), &NodeState::Stale);
 }
 
 #[test]
