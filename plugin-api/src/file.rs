@@ -51,6 +51,19 @@ pub fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 /// # Errors
 /// A failure that names the file or its folder; then nothing is left behind and what was there is untouched.
 pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
+    write(path, parts, true)
+}
+
+/// As [`write_whole`], but it does not wait for the disk: for what has to outlive the process and not a loss of power, and is
+/// written where nobody can wait.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_soon(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
+    write(path, parts, false)
+}
+
+fn write(path: &Path, parts: &[&[u8]], waits: bool) -> Result<(), Failure> {
     let unwritten = |error: io::Error| {
         let remedy = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room, or name a file on another disk",
@@ -71,9 +84,13 @@ pub fn write_whole(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
                 beside.as_file().set_permissions(permissions).map_err(unwritten)?;
             }
             fill(beside.as_file_mut()).map_err(unwritten)?;
-            beside.as_file().sync_all().map_err(unwritten)?;
+            if waits {
+                beside.as_file().sync_all().map_err(unwritten)?;
+            }
             beside.persist(&file).map_err(|error| unwritten(error.error))?;
-            sync_folder(&file);
+            if waits {
+                sync_folder(&file);
+            }
             Ok(())
         }
     }

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 /// The most steps that are kept.
 const STEPS: usize = 500;
 
-/// About the most bytes of graphs that are kept, as text: each step keeps a whole one. The last step is kept, however
-/// large it is.
+/// About the most bytes of graphs that are kept, counted as text (in memory they take several times that): each step keeps
+/// a whole one. The last step is kept, however large it is.
 const BYTES: usize = 64 << 20;
 
 /// What consecutive edits have in common where they are one step: those of one drag.

@@ -1,7 +1,7 @@
 //! The graphs that were open last, for the menu.
 
 use mgie_plugin_api::Failure;
-use mgie_plugin_api::file::write_whole;
+use mgie_plugin_api::file::write_soon;
 use std::path::{Path, PathBuf};
 
 /// How many are remembered.
@@ -77,7 +77,7 @@ impl Recent {
         // A path that is no Unicode text has no place in JSON; the others do.
         let files: Vec<&PathBuf> = self.files.iter().filter(|path| path.to_str().is_some()).collect();
         let text = serde_json::to_vec_pretty(&files).map_err(|error| Failure::file(file, error.to_string()))?;
-        write_whole(file, &[&text])
+        write_soon(file, &[&text])
     }
 }
 

@@ -6,7 +6,7 @@ use super::on_disk::OnDisk;
 use super::session::Session;
 use crate::document::{Document, DocumentError};
 use mgie_plugin_api::Failure;
-use mgie_plugin_api::file::{read_whole, write_whole};
+use mgie_plugin_api::file::{read_whole, write_soon};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ impl Recovery {
         };
         let path = self.path();
         let text = serde_json::to_vec(&kept).map_err(|error| Failure::file(&path, error.to_string()))?;
-        write_whole(&path, &[&text])?;
+        write_soon(&path, &[&text])?;
         self.written = Some(session.revision());
         Ok(())
     }
