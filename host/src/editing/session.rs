@@ -241,7 +241,8 @@ impl Session {
         let Some(file) = &self.file else { return Ok(()) };
         let opened = Document::open(file)?;
         self.on_disk = (!opened.in_picture).then(|| OnDisk::of(&opened.contents));
-        self.placed = arrange::placed(&opened.document);
+        // Those of the graph as it was are kept: it comes back by undo.
+        self.placed.extend(arrange::placed(&opened.document));
         self.saved = Some(opened.document.clone());
         self.history.settle();
         if opened.document != self.document {

@@ -122,6 +122,22 @@ fn a_file_that_another_program_changed_is_not_saved_over_unasked() {
 }
 
 #[test]
+fn places_that_no_file_tells_are_as_they_were_after_a_file_was_read_again_and_that_was_undone() {
+    let mut desk = Desk::sums();
+    let file = desk.path("g.json");
+    let places = |desk: &Desk| {
+        let names: Vec<String> = desk.session.document().nodes.keys().cloned().collect();
+        names.into_iter().map(|name| (desk.session.position(&name), name)).collect::<Vec<_>>()
+    };
+    let before = places(&desk);
+    assert!(before.len() > 1, "{before:?}");
+    std::fs::write(&file, r#"{ "mgie": 1, "nodes": { "other": { "type": "test.number" } } }"#).unwrap();
+    desk.session.reload().unwrap();
+    desk.session.undo();
+    assert_eq!(places(&desk), before);
+}
+
+#[test]
 fn a_changed_file_is_saved_over_where_that_is_wanted_and_a_deleted_one_is_there_again() {
     let mut desk = Desk::sums();
     let file = desk.path("g.json");
