@@ -34,7 +34,7 @@ pub fn check(typed: &Check, lines: &Lines) -> Result<(), Stop> {
         Ok(_) if errors.is_empty() => Ok(()),
         Ok(_) => Err(Stop::Wrong(errors.iter().map(|problem| Complaint::from(*problem)).collect())),
     };
-    let sweep = sweep_of(path);
+    let sweep = ended.as_ref().ok().and_then(|()| sweep_of(path));
     if typed.telling.json {
         let mut report = json!({
             "status": ended.as_ref().map_or_else(Stop::status, |()| "done"),
@@ -54,7 +54,7 @@ pub fn check(typed: &Check, lines: &Lines) -> Result<(), Stop> {
         let nodes = if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") };
         super::print(&format!("{}: {nodes}, nothing is wrong\n", path.display()))?;
         if let Some(sweep) = sweep {
-            super::print(&format!("the sheet of a sweep: {sweep}\n"))?;
+            super::print(&format!("the sheet of a sweep: {}\n", printable(&sweep.to_string())))?;
         }
     }
     ended
@@ -63,5 +63,29 @@ pub fn check(typed: &Check, lines: &Lines) -> Result<(), Stop> {
 /// What a picture says of the sweep that it is the sheet of.
 fn sweep_of(path: &Path) -> Option<Value> {
     path.extension().filter(|ending| ending.eq_ignore_ascii_case("png"))?;
-    inscription(path).ok().flatten()
+    let told = inscription(path).ok().flatten()?;
+    (told["output"].is_string() && told["columns"].is_object()).then_some(told)
+}
+
+/// A text from a file that anybody may have made, for a terminal: a line of it, without what would steer that.
+fn printable(text: &str) -> String {
+    const MOST: usize = 2000;
+    let shown: String = text.chars().take(MOST).filter(|letter| *letter == ' ' || !steers(*letter)).collect();
+    if text.chars().nth(MOST).is_some() { format!("{shown}…") } else { shown }
+}
+
+/// Control characters, and what `Debug` escapes as it is not seen or turns the writing around; quotes are as they are.
+fn steers(letter: char) -> bool {
+    letter.is_control() || letter.escape_debug().len() > 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_steers_no_terminal_and_fills_none() {
+        assert_eq!(printable("{\"a\": \"Größe\u{9b}31m\u{202e}\u{7f}\"}"), "{\"a\": \"Größe31m\"}");
+        assert_eq!(printable(&"x".repeat(5000)).chars().count(), 2001);
+    }
 }
