@@ -233,13 +233,19 @@ fn the_sheet_fills_cell_by_cell_in_its_place() {
 }
 
 #[test]
-fn a_cell_that_was_not_run_is_marked_in_its_place() {
+fn a_cell_that_was_not_run_is_marked_in_its_place_on_a_sheet_that_has_others() {
     let bench = bench();
     let sweep = sweep(&bench, &[("photo", "value", "1,2")]);
     let mut sheet = Sheet::new(&sweep, 100);
+    let cells = sweep.cells();
+    assert!(!sheet.mark_not_run(&cells[1..], &bench.engine, &bench.options));
     assert!(sheet.inscribed(&sweep).is_none(), "there is nothing on it");
-    sheet.mark(&sweep.cells()[1], "not run", &bench.engine, &bench.options).unwrap();
-    assert_eq!(bench.diary.take(), [r#"(2, 1) -1 of "value 1\nvalue 2" "" "not run""#]);
+    sheet.fill(&cells[0], Ok(&pictures::picture(1.0).unwrap()), &bench.engine, &bench.options).unwrap();
+    assert!(sheet.mark_not_run(&cells[1..], &bench.engine, &bench.options));
+    assert_eq!(
+        bench.diary.take(),
+        [r#"(1, 1) 1 of "value 1\nvalue 2" "" """#, r#"(2, 1) -1 of "value 1\nvalue 2" "" "not run""#]
+    );
 }
 
 #[test]
@@ -248,7 +254,8 @@ fn a_sheet_tells_its_axes_to_the_file_that_it_is_saved_in() {
     let told = |axes: &[(&str, &str, &str)]| -> Value {
         let sweep = sweep(&bench, axes);
         let mut sheet = Sheet::new(&sweep, 100);
-        sheet.mark(&sweep.cells()[0], "", &bench.engine, &bench.options).unwrap();
+        let picture = pictures::picture(1.0).unwrap();
+        sheet.fill(&sweep.cells()[0], Ok(&picture), &bench.engine, &bench.options).unwrap();
         let inscribed = sheet.inscribed(&sweep).unwrap();
         assert_eq!(inscribed.as_image().unwrap().pixels(), sheet.picture().unwrap().as_image().unwrap().pixels());
         serde_json::from_str(inscribed.header()["texts"]["mgie_sweep"].as_str().unwrap()).unwrap()

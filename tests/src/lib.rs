@@ -1,8 +1,9 @@
 //! What the tests of this folder share: where the built binary, its plugins, the goldens and the miniature lie, and
 //! how to run the real `mgie` in a fresh folder.
 
+use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// The root of the repository.
@@ -46,6 +47,49 @@ pub fn mgie(home: &Path) -> Command {
     command.env("HOME", home).env("XDG_DATA_HOME", home.join("data")).env("XDG_CACHE_HOME", home.join("cache"));
     command.current_dir(home);
     command
+}
+
+/// A `mgie` that goes on while a test looks: it tells of its nodes, and is killed where the test fails meanwhile.
+#[derive(Debug)]
+pub struct Begun {
+    /// The process.
+    pub child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+impl Begun {
+    /// Begins a command.
+    pub fn new(command: &mut Command) -> Self {
+        let mut child = command.env("MGIE_LOG", "mgie=info").stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, log }
+    }
+
+    /// Waits until it denoises, the next time: soon on one machine, late on another.
+    pub fn denoises(&mut self) {
+        let began = self.log.any(|line| line.is_ok_and(|line| line.contains("started") && line.contains("denoise")));
+        assert!(began, "the denoiser never began");
+    }
+
+    /// Interrupts it, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+    }
+
+    /// Waits for its end: its code, and what it said after what was heard already.
+    pub fn end(&mut self) -> (Option<i32>, Vec<String>) {
+        let said = self.log.by_ref().map(Result::unwrap).collect();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        // Where it has ended, there is nothing to kill.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
 }
 
 /// Standard error of a finished command.

@@ -3,11 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use mgie_tests::{mgie, repository, stderr, stdout, test_plugin};
+use mgie_tests::{Begun, mgie, repository, stderr, stdout, test_plugin};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn photo() -> String {
@@ -186,23 +184,15 @@ fn nothing_but_the_report_is_said_where_nobody_watches() {
 #[test]
 fn an_interrupt_ends_the_run_with_130_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = mgie(folder.path())
-        .args(["edit", &photo(), "make it night", "-o", "out.png", "--steps", "1000"])
-        .env("MGIE_LOG", "mgie=info")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A log is read to where it says that the denoiser began, which is soon on one machine and late on another.
-    let log = BufReader::new(child.stderr.take().unwrap());
-    let mut log = log.lines().map(Result::unwrap);
-    assert!(log.any(|line| line.contains("started") && line.contains("denoise")), "the denoiser never began");
+    let arguments = ["edit", &photo(), "make it night", "-o", "out.png", "--steps", "1000"];
+    let mut run = Begun::new(mgie(folder.path()).args(arguments));
+    run.denoises();
     std::thread::sleep(Duration::from_millis(200));
-    assert!(child.try_wait().unwrap().is_none(), "1000 steps were over in 0.2 s");
+    assert!(run.child.try_wait().unwrap().is_none(), "1000 steps were over in 0.2 s");
     let interrupted = Instant::now();
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert_eq!(log.last().as_deref(), Some("interrupted"));
-    let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
+    run.interrupt();
+    let (code, said) = run.end();
+    assert_eq!((code, said.last().map(String::as_str)), (Some(130), Some("interrupted")));
     assert!(interrupted.elapsed() < Duration::from_secs(5), "it took {:?}", interrupted.elapsed());
     assert_eq!(files(folder.path()), Vec::<String>::new());
 }

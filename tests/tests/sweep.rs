@@ -2,11 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use mgie_tests::{mgie, repository, stderr, stdout};
+use mgie_tests::{Begun, mgie, repository, stderr, stdout};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 fn graph() -> String {
     repository().join("graphs/mgie.json").display().to_string()
@@ -97,24 +96,15 @@ fn a_cell_that_fails_is_named_and_the_sheet_is_written_all_the_same() {
 #[test]
 fn an_interrupted_sweep_writes_the_sheet_of_what_is_done_and_ends_with_130() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = mgie(folder.path())
-        .args(["run", &graph(), "--json", "--save-sheet", "sheet.png", "--sweep", "denoise.steps=1,1000,2"])
-        .env("MGIE_LOG", "mgie=info")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let log = BufReader::new(child.stderr.take().unwrap());
-    let mut log = log.lines().map(Result::unwrap);
-    for cell in ["first", "second"] {
-        let began = log.any(|line| line.contains("started") && line.contains("denoise"));
-        assert!(began, "the denoiser never began with the {cell} cell");
-    }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let said: Vec<String> = log.collect();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{said:?}");
-    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let arguments = ["run", &graph(), "--json", "--save-sheet", "sheet.png", "--sweep", "denoise.steps=1,1000,2"];
+    let mut run = Begun::new(mgie(folder.path()).args(arguments).stdout(Stdio::piped()));
+    // Once for the first cell, once for the second.
+    run.denoises();
+    run.denoises();
+    run.interrupt();
+    let (code, said) = run.end();
+    assert_eq!(code, Some(130), "{said:?}");
+    let report: Value = serde_json::from_reader(run.child.stdout.take().unwrap()).unwrap();
     assert_eq!((&report["status"], said.last().map(String::as_str)), (&json!("interrupted"), Some("interrupted")));
     let told = "interrupted after 1 of 3 cells; the sheet marks the others as not run";
     assert!(report["warnings"].as_array().unwrap().contains(&json!(told)), "{}", report["warnings"]);
@@ -128,20 +118,32 @@ fn an_interrupted_sweep_writes_the_sheet_of_what_is_done_and_ends_with_130() {
 
 #[cfg(unix)]
 #[test]
+fn an_interrupted_sweep_leaves_the_sheet_of_an_earlier_one_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = folder.path().join("sheet.png");
+    std::fs::write(&sheet, "an earlier sheet").unwrap();
+    let arguments = ["run", &graph(), "--save-sheet", "sheet.png", "--sweep", "denoise.steps=1,1000"];
+    let mut run = Begun::new(mgie(folder.path()).args(arguments));
+    run.denoises();
+    run.denoises();
+    run.interrupt();
+    let (code, said) = run.end();
+    assert_eq!(code, Some(130), "{said:?}");
+    assert_eq!(std::fs::read_to_string(&sheet).unwrap(), "an earlier sheet");
+    assert!(size(&folder.path().join("sheet-partial.png")).0 > 96, "{said:?}");
+    assert!(said.iter().any(|line| line.contains("sheet-partial.png")), "{said:?}");
+}
+
+#[cfg(unix)]
+#[test]
 fn a_sweep_that_is_interrupted_before_its_first_cell_is_done_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = mgie(folder.path())
-        .args(["run", &graph(), "--save-sheet", "sheet.png", "--sweep", "denoise.steps=1000,2"])
-        .env("MGIE_LOG", "mgie=info")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let log = BufReader::new(child.stderr.take().unwrap());
-    let mut log = log.lines().map(Result::unwrap);
-    assert!(log.any(|line| line.contains("started") && line.contains("denoise")), "the denoiser never began");
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let said: Vec<String> = log.collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{said:?}");
+    let arguments = ["run", &graph(), "--save-sheet", "sheet.png", "--sweep", "denoise.steps=1000,2"];
+    let mut run = Begun::new(mgie(folder.path()).args(arguments));
+    run.denoises();
+    run.interrupt();
+    let (code, said) = run.end();
+    assert_eq!(code, Some(130), "{said:?}");
     assert!(said.iter().any(|line| line.contains("after 0 of 2 cells; no sheet was written")), "{said:?}");
     assert!(!folder.path().join("sheet.png").exists());
 }

@@ -1,6 +1,7 @@
 //! `mgie edit`: a graph whose nodes `photo`, `instruction` and `result` are filled in.
 
 use super::job::{self, Job};
+use super::overwriting;
 use super::request::{Destination, Edit, Save};
 use super::screen::{Lines, Screen};
 use super::stop::Stop;
@@ -117,7 +118,12 @@ fn fill_in(
             }
             set(&mut document, "result", "path", absolute(&path.to_string_lossy()));
         }
-        None => set(&mut document, "result", "path", beside(&photo).to_string_lossy().into_owned().into()),
+        None => set(
+            &mut document,
+            "result",
+            "path",
+            overwriting::free_beside(&photo, "-edited", "png").to_string_lossy().into_owned().into(),
+        ),
     }
     Ok(Job { document, folder, graph, targets, frames: None, running, models })
 }
@@ -167,31 +173,10 @@ fn turn_knobs(
     if wrong.is_empty() { Ok(()) } else { Err(Stop::wrong_all(wrong)) }
 }
 
-/// The first name beside the photo that is free: `photo-edited.png`, `photo-edited-2.png`, …
-fn beside(photo: &Path) -> PathBuf {
-    let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
-    (1..=u32::MAX)
-        .map(|number| match number {
-            1 => photo.with_file_name(format!("{stem}-edited.png")),
-            number => photo.with_file_name(format!("{stem}-edited-{number}.png")),
-        })
-        .find(|path| path.symlink_metadata().is_err())
-        .unwrap_or_else(|| photo.with_file_name(format!("{stem}-edited.png")))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_result_lies_beside_the_photo_under_a_name_that_is_free() {
-        let folder = tempfile::tempdir().unwrap();
-        let photo = folder.path().join("my photo.jpg");
-        assert_eq!(beside(&photo), folder.path().join("my photo-edited.png"));
-        std::fs::write(folder.path().join("my photo-edited.png"), "").unwrap();
-        assert_eq!(beside(&photo), folder.path().join("my photo-edited-2.png"));
-    }
 
     #[test]
     fn the_built_in_graph_is_one_that_can_edit() {

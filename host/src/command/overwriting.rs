@@ -46,6 +46,16 @@ pub fn check(read: &[Named], written: &[Named], saves: &[Save], graph: Option<&P
     lost
 }
 
+/// The first name beside a file that is free: for `photo.jpg`, `-edited` and `png` it is `photo-edited.png`,
+/// `photo-edited-2.png`, …
+pub fn free_beside(file: &Path, addition: &str, ending: &str) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let named = |number: String| file.with_file_name(format!("{stem}{addition}{number}.{ending}"));
+    let numbers = (2..=u32::MAX).map(|number| format!("-{number}"));
+    let mut names = std::iter::once(String::new()).chain(numbers).map(named);
+    names.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| named(String::new()))
+}
+
 /// The file's one name: links followed as far as it or its folder is there.
 fn place(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| {
@@ -59,6 +69,15 @@ fn place(path: &Path) -> PathBuf {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_beside_a_file_is_one_that_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let photo = folder.path().join("my photo.jpg");
+        assert_eq!(free_beside(&photo, "-edited", "png"), folder.path().join("my photo-edited.png"));
+        std::fs::write(folder.path().join("my photo-edited.png"), "").unwrap();
+        assert_eq!(free_beside(&photo, "-edited", "png"), folder.path().join("my photo-edited-2.png"));
+    }
 
     #[test]
     fn a_result_never_takes_the_place_of_what_is_read_of_the_graph_or_of_another_result() {

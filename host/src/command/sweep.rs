@@ -1,6 +1,6 @@
 //! `mgie run --sweep`: one or two parameters in several values each, on one sheet.
 
-use super::request::{Running, Save, Sweep as Request};
+use super::request::{Destination, Running, Save, Sweep as Request};
 use super::screen::Screen;
 use super::stop::{Complaint, Stop};
 use super::telling::Done;
@@ -17,10 +17,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long, after an interrupt, cells are marked as not run: on a large sheet each takes a moment.
-const MARKING: Duration = Duration::from_secs(5);
 
 /// A graph to sweep.
 pub struct SweepJob {
@@ -42,7 +38,7 @@ pub struct SweepJob {
 
 impl SweepJob {
     /// Runs every cell, writes the sheet, and notes in `done` what was done. Where it ends early, the sheet holds the cells
-    /// that were done.
+    /// that were done, and takes no other sheet's place.
     ///
     /// # Errors
     /// Why it ended early; [`Stop::Failed`] with every cell that failed, once the others are done and the sheet is written.
@@ -82,20 +78,17 @@ impl SweepJob {
         let report = ran?;
         note(&sweep, &report, done);
         let (mut sheet, undrawn) = (sheet.into_inner(), undrawn.into_inner());
-        if undrawn.is_none() && report.cancelled {
-            mark_not_run(&sweep, &report, &mut sheet, &engine, &drawing);
-        }
+        let marked = report.cancelled && sheet.mark_not_run(&report.not_run(&sweep), &engine, &drawing);
+        let whole = !report.cancelled && undrawn.is_none();
+        let to = if whole { self.sweep.sheet.clone() } else { self.for_a_part() };
         let wrote = match sheet.inscribed(&sweep) {
-            Some(picture) => self.write(&sweep, &picture, &engine, &drawing, done),
+            Some(picture) => self.write(&sweep, &picture, to, &engine, &drawing, done),
             None => Ok(()),
         };
-        if let Some(error) = undrawn {
-            return Err(Stop::from(error).at("the sheet"));
-        }
-        if report.cancelled {
+        if !whole {
             done.warnings.extend(wrote.err().iter().flat_map(Stop::complaints).map(|it| it.text.clone()));
-            done.warnings.push(how_far(&report, count, done.saved.is_empty()));
-            return Err(Stop::Interrupted(None));
+            done.warnings.push(how_far(&report, count, done.saved.is_empty(), marked));
+            return Err(undrawn.map_or(Stop::Interrupted(None), |error| Stop::from(error).at("the sheet")));
         }
         wrote?;
         let failed: Vec<Complaint> = report.cells.iter().flat_map(complaints).collect();
@@ -155,16 +148,28 @@ impl SweepJob {
         lost
     }
 
+    /// Where a sheet goes that lacks cells: where the whole one would, unless something is there.
+    fn for_a_part(&self) -> Destination {
+        match &self.sweep.sheet {
+            Destination::File(path) if path.exists() => {
+                let ending = path.extension().unwrap_or_default().to_string_lossy();
+                Destination::File(overwriting::free_beside(path, "-partial", &ending))
+            }
+            whole => whole.clone(),
+        }
+    }
+
     fn write(
         &self,
         sweep: &Sweep,
         picture: &mgie_plugin_api::Value,
+        to: Destination,
         engine: &Engine,
         options: &RunOptions,
         done: &mut Done,
     ) -> Result<(), Stop> {
         let (node, output) = sweep.output();
-        let save = Save { node: node.to_owned(), output: output.to_owned(), to: self.sweep.sheet.clone() };
+        let save = Save { node: node.to_owned(), output: output.to_owned(), to };
         let (document, folder) = (sweep.document().clone(), self.folder.clone());
         let carried = Arc::new(Carried { document, folder, destination: None });
         saving::write(&save, picture, engine, options, &carried)?;
@@ -175,34 +180,16 @@ impl SweepJob {
     }
 }
 
-/// The cells that an interrupt left without an end, the one that ran then among them.
-fn not_run<'r>(sweep: &Sweep, report: &'r SweepReport) -> Vec<sweeping::Cell> {
-    let ended = |cell: &CellReport| !matches!(cell.ended, Err(RunError::Cancelled { .. }));
-    let ended: HashSet<&'r sweeping::Cell> =
-        report.cells.iter().filter(|cell| ended(cell)).map(|cell| &cell.cell).collect();
-    sweep.cells().into_iter().filter(|cell| !ended.contains(cell)).collect()
-}
-
-/// Says so in the place of each cell that was not run, on a sheet that has others.
-fn mark_not_run(sweep: &Sweep, report: &SweepReport, sheet: &mut Sheet, engine: &Engine, options: &RunOptions) {
-    let began = Instant::now();
-    for cell in not_run(sweep, report) {
-        // What cannot be marked stays empty, which says as much.
-        if sheet.picture().is_none()
-            || began.elapsed() > MARKING
-            || sheet.mark(&cell, "not run", engine, options).is_err()
-        {
-            return;
-        }
-    }
-}
-
 /// How far an interrupted sweep came.
-fn how_far(report: &SweepReport, count: usize, unwritten: bool) -> String {
+fn how_far(report: &SweepReport, count: usize, unwritten: bool, marked: bool) -> String {
     let done = report.cells.iter().filter(|cell| cell.ended.is_ok()).count();
     let failed = report.failures().filter(|(_, error)| !matches!(error, RunError::Cancelled { .. })).count();
     let failed = if failed == 0 { String::new() } else { format!(", {failed} failed") };
-    let sheet = if unwritten { "no sheet was written" } else { "the sheet marks the others as not run" };
+    let sheet = match (unwritten, marked) {
+        (true, _) => "no sheet was written",
+        (false, true) => "the sheet marks the others as not run",
+        (false, false) => "the sheet leaves places of the others empty",
+    };
     format!("interrupted after {done} of {count} cells{failed}; {sheet}")
 }
 

@@ -8,7 +8,7 @@ use super::parameters;
 use super::theme;
 use crate::document::Document;
 use crate::editing::Edit;
-use crate::engine::{CancelToken, Carried, Engine, RunOptions, Silent};
+use crate::engine::{CancelToken, Carried, Engine, RunError, RunOptions, Silent};
 use crate::plugins::Catalogue;
 use crate::sweeping::{Axis, CELL_WIDTH, Cell, Sheet, Sweep, SweepEvent};
 use eframe::egui;
@@ -303,23 +303,29 @@ impl Work {
         let tell = |news: News| drop(self.sender.send(news));
         let sheet = RefCell::new(Sheet::new(&self.sweep, CELL_WIDTH));
         let undrawn: RefCell<Option<String>> = RefCell::default();
+        let show =
+            |sheet: &Sheet| sheet.inscribed(&self.sweep).into_iter().for_each(|picture| tell(News::Sheet(picture)));
+        // A cell that is done goes onto the sheet, though the sweep be stopped.
+        let drawing = RunOptions { cancel: CancelToken::new(), ..self.options.clone() };
         let ran = self.sweep.run(&self.engine, &self.options, &|event| {
             let SweepEvent::Ended { cell, picture } = event else { return };
+            if matches!(picture, Err(RunError::Cancelled { .. })) {
+                return;
+            }
             let mut sheet = sheet.borrow_mut();
-            match sheet.fill(cell, picture, &self.engine, &self.options) {
-                Ok(()) => {}
-                Err(_) if self.options.cancel.is_cancelled() => {}
-                Err(error) => {
-                    undrawn.borrow_mut().get_or_insert(error.to_string());
-                    self.options.cancel.cancel();
-                }
+            if let Err(error) = sheet.fill(cell, picture, &self.engine, &drawing) {
+                undrawn.borrow_mut().get_or_insert(error.to_string());
+                self.options.cancel.cancel();
             }
-            if let Some(picture) = sheet.inscribed(&self.sweep) {
-                tell(News::Sheet(picture));
-            }
+            show(&sheet);
             tell(News::Cell(cell.clone(), picture.err().map(ToString::to_string)));
             wake();
         });
+        if let Some(report) = ran.as_ref().ok().filter(|report| report.cancelled) {
+            let mut sheet = sheet.borrow_mut();
+            sheet.mark_not_run(&report.not_run(&self.sweep), &self.engine, &drawing);
+            show(&sheet);
+        }
         let why = match (undrawn.into_inner(), ran) {
             (Some(why), _) => Some(format!("the sheet cannot be drawn: {why}")),
             (None, Err(error)) => Some(error.to_string()),

@@ -4,6 +4,7 @@ use super::{Cell, Sweep};
 use crate::engine::{Engine, Event, NodeFailure, Observer, RunError, RunOptions, RunReport, Targets};
 use crate::validate::Problem;
 use mgie_plugin_api::{Failure, Value};
+use std::collections::HashSet;
 
 /// Something that happened while a sweep runs. It is told on the thread that runs the sweep.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,14 @@ impl SweepReport {
     /// The cells that failed, with why.
     pub fn failures(&self) -> impl Iterator<Item = (&Cell, &RunError)> {
         self.cells.iter().filter_map(|report| Some((&report.cell, report.ended.as_ref().err()?)))
+    }
+
+    /// The cells that a cancellation left without an end, the one that ran then among them.
+    #[must_use]
+    pub fn not_run(&self, sweep: &Sweep) -> Vec<Cell> {
+        let ended = |cell: &&CellReport| !matches!(cell.ended, Err(RunError::Cancelled { .. }));
+        let ended: HashSet<&Cell> = self.cells.iter().filter(ended).map(|cell| &cell.cell).collect();
+        sweep.cells().into_iter().filter(|cell| !ended.contains(cell)).collect()
     }
 }
 

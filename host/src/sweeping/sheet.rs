@@ -5,12 +5,16 @@ use super::{Cell, Sweep};
 use crate::engine::{Engine, RunError, RunOptions, Silent};
 use mgie_plugin_api::Value;
 use serde_json::{Map, json};
+use std::time::{Duration, Instant};
 
 /// The node type that draws it.
 pub const SHEET: &str = "image.sheet";
 
 /// The most pixels that a cell is wide, where nobody says.
 pub const CELL_WIDTH: u32 = 256;
+
+/// How long cells are marked as not run.
+const MARKING: Duration = Duration::from_secs(5);
 
 /// The most cells of a sweep of one parameter that stand in one row.
 const ONE_ROW: usize = 8;
@@ -54,12 +58,14 @@ impl Sheet {
         self.put(cell, picture.ok(), picture.err().map(ToString::to_string), engine, options)
     }
 
-    /// Writes into a cell's place why it has no picture.
-    ///
-    /// # Errors
-    /// As [`Sheet::fill`].
-    pub fn mark(&mut self, cell: &Cell, why: &str, engine: &Engine, options: &RunOptions) -> Result<(), RunError> {
-        self.put(cell, None, Some(why.to_owned()), engine, options)
+    /// Says so in the place of each cell that a cancelled sweep has not run, on a sheet that has others; `options` are not
+    /// cancelled. What there is no time for stays empty: on a large sheet each takes a moment. Returns whether all are marked.
+    pub fn mark_not_run(&mut self, cells: &[Cell], engine: &Engine, options: &RunOptions) -> bool {
+        let began = Instant::now();
+        self.picture.is_some()
+            && cells.iter().all(|cell| {
+                began.elapsed() < MARKING && self.put(cell, None, Some("not run".to_owned()), engine, options).is_ok()
+            })
     }
 
     fn put(

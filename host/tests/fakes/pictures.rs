@@ -3,7 +3,7 @@
 use super::{Diary, float, node};
 use mgie_plugin_api::{Domain, Failure, NodeDefinition, Outputs, Plugin, Run, Tensor, Value, kind};
 
-fn picture(value: f64) -> Result<Value, Failure> {
+pub fn picture(value: f64) -> Result<Value, Failure> {
     Ok(Value::image(Tensor::from_f32([1, 1, 1], vec![value as f32])?, 32))
 }
 
