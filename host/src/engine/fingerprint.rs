@@ -32,7 +32,7 @@ impl Stamp {
         fs::metadata(path).ok().map(|metadata| Self::of(&metadata))
     }
 
-    /// The stamp as bytes that are another stamp's only where the two are equal.
+    /// The stamp as bytes that are another stamp's only where the two are equal; times before 1970 count as none.
     pub fn to_bytes(self) -> [u8; 24] {
         let mut bytes = [0xff; 24];
         let since = self.modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());

@@ -100,6 +100,6 @@ mod tests {
         let after = heard(1);
         assert!((1..=most + 1).contains(&after), "{after} calls, at most {most} and the last one");
         bell();
-        assert_eq!(heard(after + 1), after + 1);
+        assert!(heard(after + 1) > after, "the last request is heard, too");
     }
 }

@@ -255,11 +255,7 @@ impl Runner {
     /// when it was looked at last; whether that is so. What a node gave becomes [`NodeState::Stale`] with a file that it,
     /// or a node before it, has read.
     pub fn look_at_files(&mut self, document: &Document) -> bool {
-        let changed = self.files.look();
-        if changed {
-            self.edited(document);
-        }
-        changed
+        self.files.look() && self.edited(document)
     }
 
     /// Forgets everything that is known of nodes, as for another document. A run that goes on is cancelled.
