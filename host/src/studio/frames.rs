@@ -61,7 +61,8 @@ impl Placed {
         format!("{} {brief}", self.kind()).trim_end().to_owned()
     }
 
-    /// Moves it. A frame takes the nodes and notes along whose middle lies in it; `rect` tells where a node lies.
+    /// Moves it. A frame takes the nodes and notes along whose middle lies in it, and the frames that lie in it wholly;
+    /// `rect` tells where a node lies.
     #[must_use]
     pub fn moved(&self, by: Vec2, session: &Session, rect: impl Fn(&str) -> Option<Rect>) -> Edit {
         let mut edits = vec![self.changed(self.text.clone(), self.area.translate(by))];
@@ -77,9 +78,13 @@ impl Placed {
             if !nodes.is_empty() {
                 edits.push(Edit::Move { nodes });
             }
-            let notes =
-                all(session).into_iter().filter(|other| matches!(other.id, BoxId::Note(_)) && within(other.area));
-            edits.extend(notes.map(|note| note.changed(note.text.clone(), note.area.translate(by))));
+            // Of two frames of the same place and size neither lies in the other.
+            let is_within = |other: &Placed| match other.id {
+                BoxId::Frame(_) => self.area.contains_rect(other.area) && other.area != self.area,
+                BoxId::Note(_) => within(other.area),
+            };
+            let boxes = all(session).into_iter().filter(is_within);
+            edits.extend(boxes.map(|other| other.changed(other.text.clone(), other.area.translate(by))));
         }
         // The label keeps a move and a resizing apart, which else were changes of one frame and so one step of undo.
         Edit::Several { label: format!("Move {}", self.name()), edits }

@@ -185,3 +185,41 @@ fn a_frame_that_an_undo_takes_away_is_no_longer_selected() {
     assert!(seen.studio().session().frames().is_empty());
     assert_eq!(seen.studio().canvas().chosen(), None);
 }
+
+#[test]
+fn a_frame_within_a_frame_moves_with_the_outer_one_and_not_the_other_way_round() {
+    let desk = Desk::new();
+    let path = desk.path("nested.json");
+    let graph = json!({
+        "mgie": 1,
+        "nodes": nodes(),
+        "studio": {
+            "one": [60, 120], "two": [1200, 60],
+            "#frames": [
+                { "title": "Inner", "at": [40, 80], "size": [300, 250] },
+                { "title": "Outer", "at": [0, 0], "size": [500, 400] },
+                // Its middle lies in the outer one, and the rest does not.
+                { "title": "Across", "at": [100, 200], "size": [700, 100] },
+                { "title": "Like outer", "at": [0, 0], "size": [500, 400] },
+            ],
+        },
+    });
+    std::fs::write(&path, graph.to_string()).unwrap();
+    let mut seen = desk.open(Some(path));
+    let places = |seen: &Seen| -> Vec<[f32; 2]> {
+        let session = seen.studio().session();
+        session.frames().iter().map(|frame| frame.at).chain([session.position("one")]).collect()
+    };
+    let before = places(&seen);
+    seen.click("Go to frame Outer");
+    press(&mut seen, Key::ArrowRight);
+    press(&mut seen, Key::ArrowDown);
+    let moved = vec![[60.0, 100.0], [20.0, 20.0], [100.0, 200.0], [0.0, 0.0], [80.0, 140.0]];
+    assert_eq!(places(&seen), moved);
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(places(&seen), before, "it is one step");
+    seen.click("Go to frame Inner");
+    press(&mut seen, Key::ArrowRight);
+    let moved = vec![[60.0, 80.0], [0.0, 0.0], [100.0, 200.0], [0.0, 0.0], [80.0, 120.0]];
+    assert_eq!(places(&seen), moved);
+}
