@@ -209,6 +209,9 @@ commands! {
     SelectPrevious, Edit, "Previous node", alone(Key::OpenBracket), "Select the node before.";
     SelectNextBox, Edit, "Next frame or note", alone(Key::G), "Select the next frame or note of the graph.";
     SelectPreviousBox, Edit, "Previous frame or note", shift(Key::G), "Select the frame or note before.";
+    MarkNext, Edit, "Mark next node", alone(Key::J), "Put the mark, and the keyboard, on the next node of the graph; what is selected stays.";
+    MarkPrevious, Edit, "Mark previous node", alone(Key::K), "Put the mark on the node before.";
+    SelectMarked, Edit, "Select marked node too", alone(Key::Space), "Add the marked node to the selection, or take it out.";
     FocusSide, Edit, "Go to side panel", everywhere(Key::F6), "Put the keyboard into the parameters of the selected node, or into the list of nodes, frames and notes.";
 
     AddNode, Node, "Add node…", alone(Key::Tab), "Find a node type by a few letters. A double-click on the canvas does the same.";
@@ -249,8 +252,13 @@ commands! {
     ZoomActual, View, "Actual size", alone(Key::Num1), "Show the canvas at 100 %.";
     ZoomIn, View, "Zoom in", alone(Key::Plus), "Come closer.";
     ZoomOut, View, "Zoom out", alone(Key::Minus), "Step back.";
+    PanLeft, View, "Pan left", on_canvas(Modifiers::COMMAND, Key::ArrowLeft), "Show what lies to the left.";
+    PanRight, View, "Pan right", on_canvas(Modifiers::COMMAND, Key::ArrowRight), "Show what lies to the right.";
+    PanUp, View, "Pan up", on_canvas(Modifiers::COMMAND, Key::ArrowUp), "Show what lies above.";
+    PanDown, View, "Pan down", on_canvas(Modifiers::COMMAND, Key::ArrowDown), "Show what lies below.";
     ShowViewer, View, "Viewer", everywhere(Key::F8), "Show or hide the viewer.";
     ShowLog, View, "Log", everywhere(Key::F9), "Show or hide the log.";
+    ClearLog, View, "Clear log", None, "Forget what the log says.";
     ShowSide, View, "Side panel", everywhere(Key::F7), "Show or hide the panel of parameters and values.";
     ViewOutput, View, "View output", alone(Key::V), "Show the selected node's picture in the viewer.";
     PinOutput, View, "Pin inspector", alone(Key::P), "Keep an inspector of the selected node's first output open.";
@@ -289,10 +297,11 @@ impl Entry {
     }
 }
 
-/// The commands whose keys were pressed, taken out of the input so that no widget sees them.
-pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
+/// The commands whose keys were pressed, taken out of the input so that no widget sees them. `on_node`: the keyboard is on a
+/// node of the canvas, which has no keys of its own.
+pub fn pressed(ctx: &egui::Context, on_node: bool) -> Vec<Command> {
     let typing = ctx.text_edit_focused();
-    let focused = ctx.memory(|memory| memory.focused().is_some());
+    let focused = !on_node && ctx.memory(|memory| memory.focused().is_some());
     let looking = viewer::takes_keys(ctx);
     let viewers = |key: Key, modifiers: Modifiers| looking && modifiers.is_none() && viewer::KEYS.contains(&key);
     let mut found = Vec::new();
@@ -309,7 +318,7 @@ pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
                     // A focused widget has its own use for these, and the keyboard leaves it by Escape.
                     let widgets = matches!(
                         keys.logical_key,
-                        Key::Tab | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
+                        Key::Tab | Key::Space | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
                     ) && !keys.modifiers.alt;
                     let others = typing || focused && widgets || viewers(keys.logical_key, keys.modifiers);
                     !others && take(input, &keys)

@@ -25,6 +25,7 @@ use egui::{CentralPanel, Context, Frame, Panel, ScrollArea, Ui};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 /// What a studio is opened with.
 pub struct Setup {
@@ -73,6 +74,8 @@ pub struct Studio {
     derived: Derived,
     window: Arc<OnceLock<Context>>,
     memory: (f64, Option<u64>),
+    /// When it was: the log counts from there.
+    opened: SystemTime,
     title: String,
 }
 
@@ -145,6 +148,7 @@ impl Studio {
             derived: Derived::default(),
             window,
             memory: (f64::NEG_INFINITY, None),
+            opened: SystemTime::now(),
             title: String::new(),
         };
         studio.begin(setup.graph);
@@ -259,7 +263,7 @@ impl Studio {
         if self.dialog.is_some() || self.palette.is_some() {
             return;
         }
-        let pressed = action::pressed(ctx);
+        let pressed = action::pressed(ctx, self.canvas.has_keyboard(ctx));
         if pressed.contains(&Command::AddNode) {
             // The key would move the keyboard's focus, too.
             ctx.memory_mut(|memory| memory.move_focus(egui::FocusDirection::None));
@@ -285,7 +289,8 @@ impl Studio {
         Panel::top("tools").show(ui, |ui| toolbar::show(ui, &*self, &mut actions));
         Panel::bottom("status").show(ui, |ui| status::show(ui, &self.status()));
         if self.switches.log {
-            Panel::bottom("log").resizable(true).default_size(110.0).show(ui, |ui| log::show(ui, &self.runner));
+            let panel = Panel::bottom("log").resizable(true).default_size(110.0);
+            panel.show(ui, |ui| log::show(ui, &self.runner, self.opened, &mut actions));
         }
         let catalogue = self.catalogue();
         let mut shown = Shown {

@@ -15,6 +15,9 @@ use egui::{Context, Vec2, vec2};
 /// How far an arrow key moves or resizes what is selected, in points of the canvas.
 const STEP: f32 = 20.0;
 
+/// How much of what is seen of the canvas a key pans it by.
+const PAN: f32 = 0.1;
+
 /// Seconds for which a refusal is shown.
 pub(super) const TOAST: f64 = 6.0;
 
@@ -47,8 +50,10 @@ impl Studio {
             Action::Select(names) => {
                 self.session.settle();
                 self.session.select(names);
+                self.canvas.mark(None);
             }
             Action::GoTo(node) => {
+                self.canvas.mark(None);
                 self.session.select([node.clone()]);
                 self.canvas.look_at(Look::Node(node));
                 ctx.memory_mut(|memory| memory.stop_text_input());
@@ -143,11 +148,15 @@ impl Studio {
             }
             Command::SelectNone => {
                 self.canvas.choose(None);
+                self.canvas.mark(None);
                 self.switches.shortcuts = false;
                 self.session.select([]);
             }
             Command::SelectNext => self.select_beside(1),
             Command::SelectPrevious => self.select_beside(-1),
+            Command::MarkNext => self.mark_beside(1, ctx),
+            Command::MarkPrevious => self.mark_beside(-1, ctx),
+            Command::SelectMarked => self.select_marked(),
             Command::SelectNextBox => self.go_to_box_beside(1, ctx),
             Command::SelectPreviousBox => self.go_to_box_beside(-1, ctx),
             Command::FocusSide => {
@@ -229,8 +238,13 @@ impl Studio {
             Command::ZoomActual => self.canvas.look_at(Look::Actual),
             Command::ZoomIn => self.canvas.look_at(Look::Zoom(1.25)),
             Command::ZoomOut => self.canvas.look_at(Look::Zoom(0.8)),
+            Command::PanLeft => self.canvas.look_at(Look::Pan(vec2(-PAN, 0.0))),
+            Command::PanRight => self.canvas.look_at(Look::Pan(vec2(PAN, 0.0))),
+            Command::PanUp => self.canvas.look_at(Look::Pan(vec2(0.0, -PAN))),
+            Command::PanDown => self.canvas.look_at(Look::Pan(vec2(0.0, PAN))),
             Command::ShowViewer => self.switches.viewer = !self.switches.viewer,
             Command::ShowLog => self.switches.log = !self.switches.log,
+            Command::ClearLog => self.runner.clear_log(),
             Command::ShowSide => self.switches.side = !self.switches.side,
             Command::ViewOutput => self.with_first_output(Action::View, ctx),
             Command::PinOutput => self.with_first_output(Action::Pin, ctx),
@@ -252,22 +266,45 @@ impl Studio {
     }
 
     fn select_beside(&mut self, by: isize) {
-        let document = self.session.document();
-        let count = document.nodes.len();
-        if count == 0 {
-            return;
-        }
-        let now = self.session.selection().last().and_then(|name| document.nodes.get_index_of(name));
-        let next = match now {
-            Some(now) => (now + count).saturating_add_signed(by) % count,
-            None if by > 0 => 0,
-            None => count - 1,
-        };
-        if let Some((name, _)) = document.nodes.get_index(next) {
-            let name = name.clone();
+        if let Some(name) = self.beside(by) {
+            self.canvas.mark(None);
             self.session.select([name.clone()]);
             self.canvas.look_at(Look::Node(name));
         }
+    }
+
+    /// Goes to the next node without selecting it.
+    fn mark_beside(&mut self, by: isize, ctx: &Context) {
+        if let Some(name) = self.beside(by) {
+            self.canvas.mark(Some(name.clone()));
+            self.canvas.take_keyboard(&name, ctx);
+            self.canvas.look_at(Look::Node(name));
+        }
+    }
+
+    fn select_marked(&mut self) {
+        let Some(marked) = self.canvas.marked() else { return };
+        let mut names: Vec<String> = self.session.selection().iter().cloned().collect();
+        let count = names.len();
+        names.retain(|name| name != marked);
+        if names.len() == count {
+            names.push(marked.to_owned());
+        }
+        self.session.settle();
+        self.session.select(names);
+    }
+
+    /// The node so many places further in the graph than the marked one, or else than the one that was selected last.
+    fn beside(&self, by: isize) -> Option<String> {
+        let nodes = &self.session.document().nodes;
+        let count = nodes.len();
+        let now = self.canvas.marked().or(self.session.selection().last().map(String::as_str));
+        let next = match now.and_then(|name| nodes.get_index_of(name)) {
+            Some(now) => (now + count).saturating_add_signed(by) % count,
+            None if by > 0 => 0,
+            None => count.checked_sub(1)?,
+        };
+        nodes.get_index(next).map(|(name, _)| name.clone())
     }
 
     fn switch_off(&mut self, wanted: Off, ctx: &Context) {

@@ -35,19 +35,65 @@ pub fn bar(ui: &mut Ui, offers: &dyn Offers, actions: &mut Vec<Action>) {
             ui.menu_button(*title, |ui| {
                 ui.set_min_width(230.0);
                 scrolled(ui, |ui| {
-                    for entry in COMMANDS.iter().filter(|entry| entry.menu == *menu) {
-                        if begins_a_group(entry.command) {
+                    let entries: Vec<&Entry> = COMMANDS.iter().filter(|entry| entry.menu == *menu).collect();
+                    let together = |a: &&Entry, b: &&Entry| {
+                        submenu(a.command).is_some_and(|title| submenu(b.command) == Some(title))
+                    };
+                    for entries in entries.chunk_by(together) {
+                        if entries.first().is_some_and(|first| begins_a_group(first.command)) {
                             ui.separator();
                         }
-                        item(ui, entry, &offers.offer(entry.command), actions);
-                        if entry.command == Command::Open {
-                            recent(ui, &offers.recent(), actions);
+                        match entries.first().and_then(|first| submenu(first.command)) {
+                            Some(title) => {
+                                let shown = ui.menu_button(title, |ui| {
+                                    scrolled(ui, |ui| list(ui, entries, offers, actions));
+                                });
+                                super::parameters::rename(&shown.response, title);
+                            }
+                            None => list(ui, entries, offers, actions),
                         }
                     }
                 });
             });
         }
     });
+}
+
+/// Entries, one below the other.
+fn list(ui: &mut Ui, entries: &[&Entry], offers: &dyn Offers, actions: &mut Vec<Action>) {
+    for (index, entry) in entries.iter().enumerate() {
+        if index > 0 && begins_a_group(entry.command) {
+            ui.separator();
+        }
+        item(ui, entry, &offers.offer(entry.command), actions);
+        if entry.command == Command::Open {
+            recent(ui, &offers.recent(), actions);
+        }
+    }
+}
+
+/// The submenu that a command stands in, with those beside it in the table.
+fn submenu(command: Command) -> Option<&'static str> {
+    match command {
+        Command::AlignLeft
+        | Command::AlignRight
+        | Command::AlignTop
+        | Command::AlignBottom
+        | Command::AlignColumn
+        | Command::AlignRow
+        | Command::SpreadAcross
+        | Command::SpreadDown => Some("Align"),
+        Command::MoveLeft
+        | Command::MoveRight
+        | Command::MoveUp
+        | Command::MoveDown
+        | Command::Narrower
+        | Command::Wider
+        | Command::Shorter
+        | Command::Taller => Some("Move"),
+        Command::PanLeft | Command::PanRight | Command::PanUp | Command::PanDown => Some("Pan"),
+        _ => None,
+    }
 }
 
 /// A menu may be longer than the window is high.
@@ -65,11 +111,13 @@ fn begins_a_group(command: Command) -> bool {
             | Command::Cut
             | Command::SelectAll
             | Command::SelectNextBox
+            | Command::MarkNext
             | Command::FocusSide
             | Command::Mute
             | Command::AddFrame
             | Command::AlignLeft
-            | Command::MoveLeft
+            | Command::AlignColumn
+            | Command::SpreadAcross
             | Command::Narrower
             | Command::AutoRun
             | Command::ShowViewer

@@ -47,7 +47,15 @@ impl Offers for Studio {
             Command::SpreadAcross | Command::SpreadDown => (selected.len() > 2, None),
             Command::Mute => (!selected.is_empty(), Some(off(Off::Mute))),
             Command::Bypass => (!selected.is_empty(), Some(off(Off::Bypass))),
-            Command::SelectAll | Command::Arrange | Command::Run => (!document.nodes.is_empty(), None),
+            Command::SelectMarked => (self.canvas.marked().is_some(), None),
+            Command::ClearLog => (!self.runner.log().is_empty(), None),
+            Command::SelectAll
+            | Command::SelectNext
+            | Command::SelectPrevious
+            | Command::MarkNext
+            | Command::MarkPrevious
+            | Command::Arrange
+            | Command::Run => (!document.nodes.is_empty(), None),
             Command::ZoomFit => (self.has_something(), None),
             Command::Sweep => (true, Some(self.sweeps.open)),
             Command::Cancel => (self.runner.is_running(), None),

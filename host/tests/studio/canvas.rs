@@ -135,6 +135,7 @@ fn selected_nodes_are_centred_on_a_line_and_spread_with_equal_gaps() {
     };
     seen.key(Modifiers::COMMAND, Key::A);
     seen.click("Node");
+    seen.click("Align");
     seen.click("Spread across");
     let [one, two, three] = ["one", "two", "three"].map(|node| span(&seen, node, 0));
     assert_eq!((one[0], three[0]), (0.0, 1100.0));

@@ -12,6 +12,7 @@ mod editing;
 #[path = "../fakes/mod.rs"]
 mod fakes;
 mod files;
+mod keyboard;
 mod pictures;
 mod running;
 mod snapshots;

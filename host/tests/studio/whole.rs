@@ -243,6 +243,12 @@ fn every_menu_is_whole() {
             seen.click(menu);
             assert!(widgets(&seen).len() > before, "{menu} opens");
             check.whole(&mut seen, menu);
+            for submenu in ["Align", "Move", "Pan"] {
+                if seen.has(submenu) {
+                    seen.click(submenu);
+                    check.whole(&mut seen, submenu);
+                }
+            }
         }
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn background(
         }
     } else if background.clicked_by(PointerButton::Primary) {
         state.chosen = None;
+        state.marked = None;
         // A click beside everything takes the keyboard out of a field, too.
         ui.memory_mut(|memory| memory.stop_text_input());
         if !shown.session.selection().is_empty() && !modifiers.any() {

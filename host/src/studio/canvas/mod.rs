@@ -15,6 +15,7 @@ use super::action::{BoxId, Dangling};
 use super::frames;
 use super::shown::Shown;
 use super::theme;
+use crate::editing::Session;
 use eframe::egui;
 use egui::emath::TSTransform;
 use egui::{Id, LayerId, Margin, Modifiers, Pos2, Rect, Stroke, Ui, Vec2};
@@ -44,6 +45,8 @@ pub enum Look {
     Node(String),
     /// This place in the middle, at the present size where there is room for it.
     Area(Rect),
+    /// The present size, moved by this part of what is seen.
+    Pan(Vec2),
     /// The present middle, this much larger.
     Zoom(f32),
     /// The present middle, at 100 %.
@@ -81,6 +84,8 @@ struct State {
     box_from: Option<Pos2>,
     /// The frame or note that is selected.
     chosen: Option<BoxId>,
+    /// The node that the keyboard has gone to, or screen readers: it is not selected by that.
+    marked: Option<String>,
     /// The text on the canvas that is being rewritten, and what it will be.
     writing: Option<(BoxId, String)>,
     thumbnails: Thumbnails,
@@ -109,6 +114,7 @@ impl Default for Canvas {
             dropped: None,
             box_from: None,
             chosen: None,
+            marked: None,
             writing: None,
             thumbnails: Thumbnails::default(),
             dark: true,
@@ -124,6 +130,11 @@ fn snarl_id() -> Id {
     Id::new("studio canvas")
 }
 
+/// The id that snarl gives a node's frame.
+fn frame_id(node: NodeId) -> Id {
+    snarl_id().with(("snarl-node", node)).with("frame")
+}
+
 impl Canvas {
     /// Shows the graph, and pushes what is done to it.
     pub fn show(&mut self, ui: &mut Ui, shown: &mut Shown<'_>) {
@@ -134,6 +145,7 @@ impl Canvas {
         if !shown.session.selection().is_empty() || !self.state.chosen.as_ref().is_none_or(is_there) {
             self.state.chosen = None;
         }
+        self.follow_keyboard(ui.ctx(), shown.session);
         self.state.screen = ui.available_rect_before_wrap();
         self.state.dark = ui.visuals().dark_mode;
         self.state.wire_now = None;
@@ -209,6 +221,43 @@ impl Canvas {
     /// Selects a frame or note, or none.
     pub fn choose(&mut self, chosen: Option<BoxId>) {
         self.state.chosen = chosen;
+    }
+
+    /// The node that the keyboard has gone to without selecting it.
+    #[must_use]
+    pub fn marked(&self) -> Option<&str> {
+        self.state.marked.as_deref()
+    }
+
+    /// Marks a node, or none.
+    pub fn mark(&mut self, node: Option<String>) {
+        self.state.marked = node;
+    }
+
+    /// Gives a node the keyboard, so that screen readers tell it.
+    pub fn take_keyboard(&self, node: &str, ctx: &egui::Context) {
+        if let Some(id) = self.ids.get(node) {
+            ctx.memory_mut(|memory| memory.request_focus(frame_id(*id)));
+        }
+    }
+
+    /// Whether a node has the keyboard.
+    #[must_use]
+    pub fn has_keyboard(&self, ctx: &egui::Context) -> bool {
+        self.focused(ctx).is_some()
+    }
+
+    fn focused(&self, ctx: &egui::Context) -> Option<&String> {
+        let focused = ctx.memory(|memory| memory.focused())?;
+        self.ids.iter().find(|(_, id)| frame_id(**id) == focused).map(|(name, _)| name)
+    }
+
+    /// The mark is where the keyboard is; a node that is gone has none.
+    fn follow_keyboard(&mut self, ctx: &egui::Context, session: &Session) {
+        if let Some(focused) = self.focused(ctx).cloned() {
+            self.state.marked = Some(focused);
+        }
+        self.state.marked = self.state.marked.take().filter(|name| session.document().nodes.contains_key(name));
     }
 
     /// Begins to rewrite a text on the canvas.

@@ -1,7 +1,7 @@
 //! What snarl asks while it draws: how each node looks, and what becomes of what is done to it.
 
 use super::pins::Pin;
-use super::{Look, Shown, State, ZOOM, boxes, snarl_id};
+use super::{Look, Shown, State, ZOOM, boxes, frame_id};
 use crate::document::Off;
 use crate::editing::Edit;
 use crate::running::NodeState;
@@ -9,7 +9,7 @@ use crate::studio::action::{Action, Dangling, Output};
 use crate::studio::{frames, menu, theme};
 use eframe::egui;
 use egui::emath::TSTransform;
-use egui::{Frame, Modifiers, Painter, PointerButton, Pos2, Rect, Stroke, Style, Ui};
+use egui::{EventFilter, Frame, Modifiers, Painter, PointerButton, Pos2, Rect, Stroke, StrokeKind, Style, Ui};
 use egui_snarl::ui::{AnyPins, BackgroundPattern, SnarlStyle, SnarlViewer};
 use egui_snarl::{InPin, InPinId, NodeId, OutPin, OutPinId, Snarl};
 use std::collections::HashSet;
@@ -67,23 +67,31 @@ impl View<'_, '_> {
 
     /// Clicks and drags of a node's body.
     fn gestures(&mut self, ui: &Ui, id: NodeId, node: &str) {
-        let frame = snarl_id().with(("snarl-node", id)).with("frame");
-        ui.ctx().accesskit_node_builder(frame, |builder| builder.set_label(format!("node {node}")));
-        let happening = ui.input(|input| input.pointer.any_down() || input.pointer.any_released())
-            || ui.memory(|memory| memory.focused() == Some(frame));
+        let frame = frame_id(id);
+        let is_selected = self.selected.contains(node);
+        ui.ctx().accesskit_node_builder(frame, |builder| {
+            builder.set_label(format!("node {node}"));
+            builder.set_selected(is_selected);
+        });
+        let has_keyboard = ui.memory(|memory| memory.focused() == Some(frame));
+        if has_keyboard {
+            // Tab and the arrows are commands here, and do not lead to the widget beside.
+            let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: false };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(frame, filter));
+        }
+        let happening = has_keyboard || ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
         if !happening {
             return;
         }
         let Some(response) = ui.ctx().read_response(frame) else { return };
         let several = self.modifiers.shift || self.modifiers.command;
-        let is_selected = self.selected.contains(node);
         if response.double_clicked_by(PointerButton::Primary) {
             let output = self.shown.sockets.get(node).and_then(|sockets| sockets.outputs.first());
             if let Some(output) = output {
                 let output = Output { node: node.to_owned(), output: output.id.clone() };
                 self.shown.actions.push(Action::View(output));
             }
-        } else if response.clicked_by(PointerButton::Primary) {
+        } else if response.clicked() {
             self.state.chosen = None;
             let selection = self.shown.session.selection();
             let names = match (several, is_selected) {
@@ -174,6 +182,10 @@ impl SnarlViewer<String> for View<'_, '_> {
         if let Some(node) = snarl.get_node(id).cloned() {
             place_for_readers(ui, self.state.to_global);
             self.gestures(ui, id, &node);
+            if self.state.marked.as_ref() == Some(&node) {
+                let colour = theme::of(ui).text;
+                ui.painter().rect_stroke(rect.expand(3.0), 8.0, Stroke::new(1.5, colour), StrokeKind::Outside);
+            }
             self.state.rects.insert(node, rect);
         }
     }
@@ -301,6 +313,10 @@ impl State {
             Look::Nodes(names) => bounds(names.iter().collect()).filter(|all| all.is_finite()).map(fit),
             Look::Node(name) => Some(zoomed(self.to_global.scaling.max(0.9), self.rects.get(name)?.center())),
             Look::Area(area) => Some(zoomed(self.to_global.scaling.max(0.9).min(most(*area)), area.center())),
+            Look::Pan(by) => {
+                let moved = TSTransform::from_translation(-*by * self.screen.size());
+                Some(moved * self.to_global)
+            }
             Look::Zoom(factor) => Some(zoomed(self.to_global.scaling * factor, middle)),
             Look::Actual => Some(zoomed(1.0, middle)),
         }
