@@ -3,7 +3,7 @@
 
 mod fakes;
 
-use fakes::{Bench, Diary, graph, plugin};
+use fakes::{Bench, Diary, graph, plugin, weights_plugin};
 use mgie_host::document::{Document, Off};
 use mgie_host::engine::{Budgets, Engine, RunOptions, Targets};
 use mgie_host::plugins::Catalogue;
@@ -25,7 +25,7 @@ impl Window {
     fn new() -> Self {
         let bench = Bench::new();
         let diary = Diary::default();
-        let catalogue = Arc::new(Catalogue::of([plugin(&diary)]));
+        let catalogue = Arc::new(Catalogue::of([plugin(&diary), weights_plugin("model", 8, &diary)]));
         let engine = Arc::new(Engine::new(catalogue, Budgets { cache_bytes: 1 << 24, weights_bytes: None }));
         let (wake, woken) = channel();
         let runner = Runner::new(engine, Arc::new(move || wake.send(()).unwrap_or_default()));
@@ -150,6 +150,68 @@ fn what_a_file_led_to_is_stale_once_the_file_changes_and_not_when_another_one_do
     std::fs::remove_file(window.bench.path("b.txt")).unwrap();
     assert!(window.runner.look_at_files(&document));
     assert_eq!(stale(&window), [false, true, false]);
+}
+
+#[test]
+fn what_weights_led_to_is_stale_once_they_change() {
+    let mut window = Window::new();
+    window.bench.write("model.bin", "weights");
+    let inner = window.bench.path("big/unet");
+    std::fs::create_dir_all(&inner).unwrap();
+    std::fs::write(inner.join("a.bin"), "one").unwrap();
+    let document = graph(json!({
+        "small": { "type": "model.use" },
+        "big": { "type": "model.use", "params": { "model": "big" } },
+        "after": { "type": "test.add", "inputs": { "a": "big.number" } },
+    }));
+    let all = Targets::default().and_node("small").and_node("after");
+    window.start(&document, all.clone());
+    assert_eq!(window.finish(), Ending::Done);
+    assert!(!window.runner.look_at_files(&document), "nothing has changed");
+    let stale = |window: &Window| ["small", "big", "after"].map(|node| *window.runner.state(node) == NodeState::Stale);
+    std::fs::write(inner.join("a.bin"), "three").unwrap();
+    assert!(window.runner.look_at_files(&document));
+    assert_eq!(stale(&window), [false, true, true]);
+    window.start(&document, all.clone());
+    assert_eq!(window.finish(), Ending::Done);
+    assert_eq!(stale(&window), [false; 3]);
+    // A file more, and one less.
+    std::fs::write(inner.join("b.bin"), "more").unwrap();
+    std::fs::remove_file(window.bench.path("model.bin")).unwrap();
+    assert!(window.runner.look_at_files(&document));
+    assert_eq!(stale(&window), [true; 3]);
+    assert!(!window.runner.look_at_files(&document), "it is told once");
+}
+
+#[test]
+fn a_run_that_would_write_over_what_the_graph_reads_is_refused_with_all_else_that_is_wrong() {
+    let mut window = Window::new();
+    window.bench.write("a.txt", "one");
+    let graph = |saved: &str, read: &str| {
+        graph(json!({
+            "read": { "type": "test.read", "params": { "path": "a.txt" } },
+            "other": { "type": "test.read", "params": { "path": read } },
+            "save": { "type": "test.save", "params": { "path": saved }, "inputs": { "value": "read.text" } },
+            "more": { "type": "test.save", "params": { "path": "b.txt" }, "inputs": { "value": "other.text" } },
+        }))
+    };
+    window.start(&graph("./a.txt", "none.txt"), Targets::side_effects());
+    assert_eq!(window.finish(), Ending::Wrong);
+    let NodeState::Failed { message, remedy } = window.runner.state("save") else { panic!() };
+    assert!(message.contains("is read by node `read`, parameter `path` and would be lost"), "{message}");
+    assert_eq!(remedy, "name another file");
+    assert!(matches!(window.runner.state("other"), NodeState::Failed { .. }), "there is no such file");
+    assert_eq!(std::fs::read_to_string(window.bench.path("a.txt")).unwrap(), "one");
+    // The node alone is refused, too; what it hangs on is not, nor is another file.
+    window.start(&graph("a.txt", "a.txt"), Targets::default().and_node("save"));
+    assert_eq!(window.finish(), Ending::Wrong);
+    window.start(&graph("a.txt", "a.txt"), Targets::default().and_node("read"));
+    assert_eq!(window.finish(), Ending::Done);
+    // Two that write to one file are told of once.
+    window.start(&graph("b.txt", "a.txt"), Targets::side_effects());
+    assert_eq!((window.finish(), window.runner.problems().len()), (Ending::Wrong, 1));
+    window.start(&graph("c.txt", "a.txt"), Targets::side_effects());
+    assert_eq!(window.finish(), Ending::Done);
 }
 
 #[test]

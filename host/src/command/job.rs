@@ -9,9 +9,10 @@ use super::telling::{Done, Saved};
 use super::{overwriting, saving, settings};
 use mgie_host::document::Document;
 use mgie_host::engine::{
-    Budgets, CancelToken, Carried, Engine, Event, Observer, Outcome, RunOptions, RunReport, RunResults, Targets,
+    Budgets, CancelToken, Carried, Engine, Event, Observer, Outcome, RunOptions, RunReport, RunResults, Targets, needed,
 };
 use mgie_host::models::{Models, Origin};
+use mgie_host::overwriting::{PathText, named_by, paths};
 use mgie_host::plugins::{Catalogue, SearchPath, default_cache_file};
 use mgie_plugin_api::Domain;
 use serde_json::{Map, Value, json};
@@ -187,21 +188,17 @@ impl Job {
 
     /// What of the user's would be written over.
     fn lost(&self, catalogue: &Catalogue) -> Vec<String> {
-        let (written, read): (Vec<_>, Vec<_>) =
-            paths(&self.document, catalogue).into_iter().partition(|(_, _, path)| path.written);
-        let named = |files: Vec<(String, String, PathText)>| -> Vec<overwriting::Named> {
-            let named = files.into_iter().filter(|(_, _, path)| !path.text.is_empty());
-            let by = |node: &str, parameter: &str| format!("node `{node}`, parameter `{parameter}`");
-            named
-                .map(|(node, parameter, path)| overwriting::Named {
-                    path: self.folder.join(path.text),
-                    by: by(&node, &parameter),
-                })
-                .collect()
-        };
         // What is not asked for writes nothing.
-        let written = if self.targets.side_effects { named(written) } else { Vec::new() };
-        overwriting::check(&named(read), &written, &self.running.saves, self.graph.as_deref())
+        let running = needed(&self.document, catalogue, &self.targets);
+        let files = paths(&self.document, catalogue).into_iter().filter(|(_, _, path)| !path.text.is_empty());
+        let (written, read): (Vec<_>, Vec<_>) = files.partition(|(_, _, path)| path.written);
+        let named = |(node, parameter, path): (String, String, PathText)| overwriting::Named {
+            path: self.folder.join(path.text),
+            by: named_by(&node, &parameter),
+        };
+        let read: Vec<_> = read.into_iter().map(named).collect();
+        let written: Vec<_> = written.into_iter().filter(|(node, _, _)| running.contains(node)).map(named).collect();
+        overwriting::check(&read, &written, &self.running.saves, self.graph.as_deref())
     }
 
     /// The graph of one frame: its number in every path that has a place for one.
@@ -279,34 +276,6 @@ impl Job {
         }
         if wrong.is_empty() { Ok(()) } else { Err(Stop::wrong_all(wrong)) }
     }
-}
-
-/// A path in a graph.
-pub struct PathText {
-    /// The path, as it is written in the graph.
-    pub text: String,
-    /// Whether the node writes to it.
-    pub written: bool,
-}
-
-/// Every path of a graph that a file is read from or written to, by node and parameter.
-pub fn paths(document: &Document, catalogue: &Catalogue) -> Vec<(String, String, PathText)> {
-    let mut paths = Vec::new();
-    // A node that is off neither reads nor writes.
-    for (name, node) in document.nodes.iter().filter(|(_, node)| node.off.is_none()) {
-        let Some(node_type) = catalogue.node_type(&node.node_type) else { continue };
-        for parameter in &node_type.description.parameters {
-            let written = match &parameter.domain {
-                Domain::File { .. } => false,
-                Domain::SaveFile { .. } => true,
-                _ => continue,
-            };
-            if let Some(text) = node.params.get(&parameter.id).and_then(Value::as_str) {
-                paths.push((name.clone(), parameter.id.clone(), PathText { text: text.to_owned(), written }));
-            }
-        }
-    }
-    paths
 }
 
 /// Passes events on to the screen and notes which nodes wrote which files.

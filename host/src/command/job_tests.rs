@@ -226,3 +226,15 @@ fn a_graph_that_saves_nothing_says_how_to_get_something_out_of_it() {
     desk.run(job).0.unwrap();
     assert_eq!(desk.text("still.txt").as_deref(), Some("SAME!"));
 }
+
+#[test]
+fn a_node_that_is_asked_for_alone_writes_over_nothing_that_is_read() {
+    let desk = Desk::new(&[("a.txt", "a"), ("fixed.txt", "same")]);
+    let job = Job { targets: Targets::default().and_node("out"), ..desk.job("a.txt", "fixed.txt") };
+    let told = complaint(desk.run(job).0);
+    assert!(told.contains("is read by node `fixed`, parameter `path`, and would be lost"), "{told}");
+    assert_eq!(desk.text("fixed.txt").as_deref(), Some("same"));
+    // What does not run writes nothing.
+    let job = Job { targets: Targets::default().and_node("still"), ..desk.job("a.txt", "fixed.txt") };
+    desk.run(job).0.unwrap();
+}

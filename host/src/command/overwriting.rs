@@ -1,9 +1,7 @@
-//! What a run would lose: a file that it reads, or the graph itself, written over by a result; or one result by another.
-//! Told before anything runs.
+//! What a run would lose beside what its nodes write: by the files that the command line names, and the graph itself.
 
 use super::request::{Destination, Save};
-use std::collections::HashMap;
-use std::ffi::OsStr;
+use mgie_host::overwriting::{Taken, is_same};
 use std::path::{Path, PathBuf};
 
 /// A file of a run, and who names it: ``node `photo`, parameter `path` ``, `--save clip.features`.
@@ -17,22 +15,16 @@ pub struct Named {
 /// One line for each file that would be lost. `read` is what nodes read, `written` what nodes write; a graph that a
 /// picture carries may write that picture anew, but nothing else may take its place.
 pub fn check(read: &[Named], written: &[Named], saves: &[Save], graph: Option<&Path>) -> Vec<String> {
-    let mut taken: HashMap<PathBuf, String> = HashMap::new();
+    let mut taken = Taken::default();
     for file in read {
-        taken.insert(place(&file.path), format!("is read by {}", file.by));
+        taken.read(&file.path, &file.by);
     }
     let mut lost = Vec::new();
     let mut claim = |by: &str, path: &Path, graph: Option<&Path>| {
-        let at = place(path);
-        let why = taken
-            .get(&at)
-            .cloned()
-            .or_else(|| graph.filter(|graph| place(graph) == at).map(|_| "is the graph itself".to_owned()));
-        match why {
-            Some(why) => {
-                lost.push(format!("{by}: {} {why}, and would be lost; name another file", path.display()));
-            }
-            None => drop(taken.insert(at, format!("is written by {by}"))),
+        let is_graph = graph.is_some_and(|graph| is_same(graph, path));
+        let taken = taken.write(path, by);
+        if let Some(why) = taken.err().or(is_graph.then(|| "is the graph itself".to_owned())) {
+            lost.push(format!("{by}: {} {why}, and would be lost; name another file", path.display()));
         }
     };
     for file in written {
@@ -54,15 +46,6 @@ pub fn free_beside(file: &Path, addition: &str, ending: &str) -> PathBuf {
     let numbers = (2..=u32::MAX).map(|number| format!("-{number}"));
     let mut names = std::iter::once(String::new()).chain(numbers).map(named);
     names.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| named(String::new()))
-}
-
-/// The file's one name: links followed as far as it or its folder is there.
-fn place(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-        folder.map_or(path.clone(), |folder| folder.join(path.file_name().unwrap_or(OsStr::new(""))))
-    })
 }
 
 #[cfg(test)]

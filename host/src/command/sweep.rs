@@ -8,6 +8,7 @@ use super::{job, overwriting, saving, settings};
 use mgie_host::document::Document;
 use mgie_host::engine::{CancelToken, Carried, Engine, Observer, RunError, RunOptions, RunReport};
 use mgie_host::models::Models;
+use mgie_host::overwriting::{named_by, paths};
 use mgie_host::plugins::Catalogue;
 use mgie_host::sweeping::{
     self, Axis, CELL_WIDTH, CellReport, SHEET, Sheet, Sweep, SweepError, SweepEvent, SweepReport,
@@ -127,11 +128,11 @@ impl SweepJob {
         const TOLD: usize = 5;
         let (mut read, mut written, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
         for cell in sweep.cells() {
-            for (node, parameter, path) in job::paths(&sweep.document_of(&cell), catalogue) {
+            for (node, parameter, path) in paths(&sweep.document_of(&cell), catalogue) {
                 if path.text.is_empty() {
                     continue;
                 }
-                let by = format!("node `{node}`, parameter `{parameter}`");
+                let by = named_by(&node, &parameter);
                 let file = self.folder.join(&path.text);
                 if path.written && self.nodes.contains(&node) {
                     let by = format!("{by} ({})", cell.labels.join(", "));

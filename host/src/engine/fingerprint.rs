@@ -23,7 +23,8 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    fn of(metadata: &fs::Metadata) -> Self {
+    /// The stamp of a file that this is known of.
+    pub fn of(metadata: &fs::Metadata) -> Self {
         Self { bytes: metadata.len(), modified: metadata.modified().ok() }
     }
 

@@ -26,6 +26,7 @@ pub use error::{NodeFailure, RunError};
 pub(crate) use fingerprint::{Stamp, listing};
 pub use memory::{machine_bytes, resident_bytes};
 pub use observer::{Event, NodeReport, Observer, Outcome, RunReport, Silent};
+pub use plan::needed;
 
 use crate::document::Document;
 use crate::models::Models;

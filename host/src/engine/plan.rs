@@ -262,6 +262,14 @@ fn check_targets(
     }
 }
 
+/// The names of the nodes that run for what is asked of a graph.
+#[must_use]
+pub fn needed(document: &Document, catalogue: &Catalogue, targets: &Targets) -> HashSet<String> {
+    let live = Live::of(document, catalogue);
+    let asked = asked_for(&live, catalogue, targets);
+    closure(&live.document, &asked).into_iter().map(ToOwned::to_owned).collect()
+}
+
 /// The nodes that are asked for themselves, in the graph's order.
 fn asked_for<'l>(live: &'l Live<'_>, catalogue: &Catalogue, targets: &Targets) -> Vec<&'l str> {
     let outputs: HashSet<&str> = targets

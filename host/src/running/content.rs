@@ -1,6 +1,6 @@
 //! What a node's result hangs on, as far as the document says: its type, parameters and whether it is off, and the same
-//! of every node before it; not the nodes' names. An input file counts by its size and time of change, so that looking
-//! is cheap.
+//! of every node before it; not the nodes' names. Input files and weights count by their sizes and times of change, so that
+//! looking is cheap.
 
 use crate::document::{Document, Node};
 use crate::engine::Stamp;
@@ -8,21 +8,30 @@ use crate::plugins::Catalogue;
 use crate::validate::{self, canonical};
 use mgie_plugin_api::Domain;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
-/// The input files of a graph, as they were when they were last looked at.
+/// The most files and folders of one model that are looked at: a model is a few dozen.
+const MOST: usize = 100;
+
+/// The files that a graph reads, as they were when they were last looked at.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Files {
     /// The folder that relative paths are relative to; none before the first run, when no file counts.
     folder: Option<PathBuf>,
-    /// By path; none for a file that is not there.
+    /// The folder that weights are relative to.
+    models: Option<PathBuf>,
+    /// Input files by path; none for a file that is not there.
     seen: HashMap<PathBuf, Option<Stamp>>,
+    /// The looks of files and folders of weights by path.
+    weights: HashMap<PathBuf, blake3::Hash>,
 }
 
 impl Files {
-    pub fn in_folder(folder: &Path) -> Self {
-        Self { folder: Some(folder.to_owned()), seen: HashMap::new() }
+    /// Those of a graph in a folder, and of the models in another one.
+    pub fn new(folder: &Path, models: Option<&Path>) -> Self {
+        Self { folder: Some(folder.to_owned()), models: models.map(ToOwned::to_owned), ..Self::default() }
     }
 
     /// Looks at each file again; whether one has changed since.
@@ -30,6 +39,11 @@ impl Files {
         let mut changed = false;
         for (path, seen) in &mut self.seen {
             let now = Stamp::now(path);
+            changed |= now != *seen;
+            *seen = now;
+        }
+        for (path, seen) in &mut self.weights {
+            let now = glance(path);
             changed |= now != *seen;
             *seen = now;
         }
@@ -41,6 +55,46 @@ impl Files {
         let path = self.folder.as_ref()?.join(text);
         *self.seen.entry(path).or_insert_with_key(|path| Stamp::now(path))
     }
+
+    /// The weights that a parameter names, in the same way.
+    fn weights(&mut self, text: &str) -> Option<blake3::Hash> {
+        // Before the first run nobody knows where the models are.
+        self.folder.as_ref()?;
+        let path = self.models.as_ref().map_or_else(|| PathBuf::from(text), |models| models.join(text));
+        path.is_absolute().then(|| *self.weights.entry(path).or_insert_with_key(|path| glance(path)))
+    }
+}
+
+/// What a file or folder of weights looks like: the names, sizes and times of change of its first files.
+fn glance(path: &Path) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for (path, metadata) in first_files(path) {
+        hasher.update(path.as_os_str().as_encoded_bytes());
+        hasher.update(&[0]);
+        // A folder's time changes with files that do not count.
+        hasher.update(&if metadata.is_dir() { [0; 24] } else { Stamp::of(&metadata).to_bytes() });
+    }
+    hasher.finalize()
+}
+
+/// The first files and folders of a file or folder, those above before those within. What is hidden (the records of whoever
+/// downloaded it) does not count.
+fn first_files(path: &Path) -> Vec<(PathBuf, Metadata)> {
+    let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let mut waiting = VecDeque::from([path.to_owned()]);
+    let mut found = Vec::new();
+    while let Some(path) = waiting.pop_front().filter(|_| found.len() < MOST) {
+        // A link that leads nowhere is as good as none.
+        let Ok(metadata) = fs::metadata(&path) else { continue };
+        if metadata.is_dir() {
+            let inside = fs::read_dir(&path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+            let mut inside: Vec<PathBuf> = inside.filter(|path| !is_hidden(path)).take(MOST).collect();
+            inside.sort();
+            waiting.extend(inside);
+        }
+        found.push((path, metadata));
+    }
+    found
 }
 
 /// The content of every node by name. Nodes on a cycle have one of their own.
@@ -77,6 +131,11 @@ fn of(node: &Node, catalogue: &Catalogue, before: &HashMap<String, blake3::Hash>
         if let (Domain::File { .. }, Some(path)) = (&parameter.domain, value.as_str().filter(|path| !path.is_empty())) {
             add(b"file");
             add(files.stamp(path).map(Stamp::to_bytes).as_ref().map_or(&[], |bytes| bytes.as_slice()));
+        }
+        if let (Domain::Model { .. }, Some(path)) = (&parameter.domain, value.as_str().filter(|path| !path.is_empty()))
+        {
+            add(b"weights");
+            add(files.weights(path).as_ref().map_or(&[], |looks| looks.as_bytes().as_slice()));
         }
         params.insert(&parameter.id, canonical(&parameter.domain, &value).unwrap_or(value));
     }
@@ -150,5 +209,24 @@ mod tests {
         let cycle = of_text(json!({ "a": { "type": "t", "inputs": { "x": "b.o" } },
             "b": { "type": "t", "inputs": { "x": "a.o" } }, "c": { "type": "t", "inputs": { "x": "nobody.o" } } }));
         assert_eq!(cycle.len(), 3);
+    }
+    #[test]
+    fn no_more_of_a_folder_of_weights_is_looked_at_than_a_model_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("unet");
+        fs::create_dir(&inner).unwrap();
+        for number in 0..300 {
+            fs::write(inner.join(format!("{number:03}.bin")), "12345").unwrap();
+        }
+        fs::write(folder.path().join("model.bin"), "1").unwrap();
+        let before = glance(folder.path());
+        assert_eq!(glance(folder.path()), before);
+        assert_eq!(first_files(folder.path()).len(), MOST);
+        fs::write(folder.path().join("model.bin"), "12").unwrap();
+        assert_ne!(glance(folder.path()), before, "what lies above is looked at first");
+        let before = glance(folder.path());
+        fs::create_dir(folder.path().join(".cache")).unwrap();
+        fs::write(folder.path().join(".cache/lock"), "").unwrap();
+        assert_eq!(glance(folder.path()), before, "what is hidden does not count");
     }
 }

@@ -14,6 +14,7 @@ mod fakes;
 mod files;
 mod keyboard;
 mod pictures;
+mod refusals;
 mod running;
 mod snapshots;
 mod speed;

@@ -9,7 +9,8 @@ use super::seen::Seen;
 use super::state::{Ending, NodeState, Status};
 use super::waking::Waker;
 use crate::document::Document;
-use crate::engine::{CancelToken, Engine, RunOptions, RunReport, Targets, resident_bytes};
+use crate::engine::{CancelToken, Engine, RunError, RunOptions, RunReport, Targets, resident_bytes};
+use crate::overwriting;
 use crate::validate::{Live, Problem};
 use mgie_plugin_api::{Level, Value};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -30,7 +31,7 @@ pub struct Runner {
     nodes: HashMap<String, Seen>,
     /// The content of each node in the document as it is now.
     contents: HashMap<String, blake3::Hash>,
-    /// The files that those nodes read.
+    /// The files and weights that those nodes read.
     files: Files,
     log: VecDeque<LogLine>,
     report: Option<RunReport>,
@@ -113,7 +114,7 @@ impl Runner {
         self.problems.clear();
         self.ending = None;
         // Looked at before the run does, so that a file that changes in between counts as changed.
-        self.files = Files::in_folder(&options.folder);
+        self.files = Files::new(&options.folder, options.models.folder());
         self.contents = contents(&document, self.engine.catalogue(), &mut self.files);
         self.nodes.iter_mut().for_each(|(name, seen)| seen.compare(self.contents.get(name)));
         self.run = Some(Run {
@@ -134,7 +135,14 @@ impl Runner {
                 let line = "the run before this one does not stop; this one begins beside it";
                 told.log(LogLine::now(None, Level::Warn, line));
             }
-            let ran = catch_unwind(AssertUnwindSafe(|| engine.run(&document, &targets, &options, told.as_ref())));
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                let lost = lost(&engine, &document, &targets, &options);
+                if lost.is_empty() {
+                    engine.run(&document, &targets, &options, told.as_ref())
+                } else {
+                    Err(RunError::Invalid(lost))
+                }
+            }));
             let end = match ran {
                 Ok(Ok(results)) => End::Done(results.report),
                 Ok(Err(error)) => End::from(error),
@@ -251,7 +259,7 @@ impl Runner {
         changed
     }
 
-    /// Looks at the input files' sizes and times of change, and does as [`Runner::edited`] where one is another one than
+    /// Looks at the sizes and times of change of input files and weights, and does as [`Runner::edited`] where one is another one than
     /// when it was looked at last; whether that is so. What a node gave becomes [`NodeState::Stale`] with a file that it,
     /// or a node before it, has read.
     pub fn look_at_files(&mut self, document: &Document) -> bool {
@@ -296,6 +304,21 @@ impl Runner {
             self.stop_busy();
         }
     }
+}
+
+/// What a run would lose of the user's, with all else that is wrong with the graph then; empty where it loses nothing.
+fn lost(engine: &Engine, document: &Document, targets: &Targets, options: &RunOptions) -> Vec<Problem> {
+    let lost = overwriting::problems(document, engine.catalogue(), &options.folder, targets);
+    if lost.is_empty() {
+        return lost;
+    }
+    let mut problems = engine.check(document, targets, options);
+    // The engine itself tells of two nodes that write to one file.
+    let is_same = |one: &Problem, other: &Problem| (&one.node, &one.place) == (&other.node, &other.place);
+    let is_told = |one: &Problem| problems.iter().any(|other| other.is_error() && is_same(one, other));
+    let new: Vec<Problem> = lost.into_iter().filter(|problem| !is_told(problem)).collect();
+    problems.extend(new);
+    problems
 }
 
 impl Drop for Runner {
