@@ -221,21 +221,26 @@ impl Sweeps {
     fn cells(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let Some(sweep) = &self.sweep else { return };
         let colours = theme::of(ui);
-        ScrollArea::horizontal().id_salt("cells").show(ui, |ui| {
-            ui.horizontal(|ui| {
-                for (cell, failed) in &self.cells {
-                    let name = cell.labels.join(", ");
-                    let colour = if failed.is_some() { colours.failed } else { colours.text };
-                    let button = ui.button(RichText::new(&name).small().color(colour));
-                    parameters::rename(&button, &format!("Open cell {name}"));
-                    let hint = failed.as_deref().unwrap_or("Set these values in the graph, and show what they gave");
-                    if button.on_hover_text(hint).clicked() {
-                        let (node, output) = sweep.output();
-                        actions.extend(opened(sweep, cell));
-                        actions.push(Action::RunTo(vec![node.to_owned()]));
-                        actions.push(Action::View(Output { node: node.to_owned(), output: output.to_owned() }));
+        ui.scope(|ui| {
+            // A bar that floats would lie over the cells and take their clicks.
+            ui.spacing_mut().scroll.floating = false;
+            ScrollArea::horizontal().id_salt("cells").show(ui, |ui| {
+                ui.horizontal(|ui| {
+                    for (cell, failed) in &self.cells {
+                        let name = cell.labels.join(", ");
+                        let colour = if failed.is_some() { colours.failed } else { colours.text };
+                        let button = ui.button(RichText::new(&name).small().color(colour));
+                        parameters::rename(&button, &format!("Open cell {name}"));
+                        let hint =
+                            failed.as_deref().unwrap_or("Set these values in the graph, and show what they gave");
+                        if button.on_hover_text(hint).clicked() {
+                            let (node, output) = sweep.output();
+                            actions.extend(opened(sweep, cell));
+                            actions.push(Action::RunTo(vec![node.to_owned()]));
+                            actions.push(Action::View(Output { node: node.to_owned(), output: output.to_owned() }));
+                        }
                     }
-                }
+                });
             });
         });
     }

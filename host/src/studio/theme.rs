@@ -2,7 +2,7 @@
 //! widget. Everything that draws takes its colours from here.
 
 use eframe::egui;
-use egui::{Color32, Context, CornerRadius, Stroke, Theme, Visuals};
+use egui::{Color32, Context, CornerRadius, FontDefinitions, FontFamily, Stroke, Theme, Visuals};
 
 /// Colours that egui's own theme has no name for.
 #[derive(Clone, Copy, Debug)]
@@ -103,8 +103,18 @@ pub fn of(ui: &egui::Ui) -> &'static Colours {
     colours(ui.visuals().dark_mode)
 }
 
+/// The font of figures and paths: it has arrows and signs of mathematics, which the font of words lacks.
+const SIGNS: &str = "Hack";
+
 /// Makes both themes the studio's.
 pub fn apply(ctx: &Context) {
+    let mut fonts = FontDefinitions::default();
+    if fonts.font_data.contains_key(SIGNS)
+        && let Some(of_words) = fonts.families.get_mut(&FontFamily::Proportional)
+    {
+        of_words.push(SIGNS.to_owned());
+    }
+    ctx.set_fonts(fonts);
     for theme in [Theme::Dark, Theme::Light] {
         let colours = colours(theme == Theme::Dark);
         let mut visuals = if theme == Theme::Dark { Visuals::dark() } else { Visuals::light() };

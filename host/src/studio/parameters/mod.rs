@@ -175,7 +175,8 @@ fn label(ui: &mut Ui, row: Row<'_>, actions: &mut Vec<Action>) {
 
 /// The right-click menu of a parameter.
 fn reset_menu(response: &Response, row: Row<'_>, actions: &mut Vec<Action>) {
-    response.context_menu(|ui| {
+    // Not by the id that egui would give it: a list of choices opens under that one, and would be closed at once.
+    egui::Popup::context_menu(response).id(response.id.with("parameter")).show(|ui| {
         let reset = egui::Button::new("Reset to default");
         if ui.add_enabled(row.given.is_some(), reset).clicked() {
             actions.push(Action::Edit(Edit::ResetParameter {
