@@ -8,7 +8,7 @@ use mgie_host::engine::{Budgets, Engine};
 use mgie_host::plugins::Catalogue;
 use mgie_host::studio::{Setup, Studio};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,18 @@ impl Desk {
         let path = self.path(name);
         let text = serde_json::to_string_pretty(&json!({ "mgie": 1, "nodes": nodes })).unwrap();
         std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Writes a picture of one pixel; one that carries a graph where the inside of `nodes` is given.
+    pub fn picture(&self, name: &str, nodes: Option<Value>) -> PathBuf {
+        let path = self.path(name);
+        let mut encoder = png::Encoder::new(std::fs::File::create(&path).unwrap(), 1, 1);
+        if let Some(nodes) = nodes {
+            let text = json!({ "mgie": 1, "nodes": nodes }).to_string();
+            encoder.add_itxt_chunk("mgie".to_owned(), text).unwrap();
+        }
+        encoder.write_header().unwrap().write_image_data(&[128]).unwrap();
         path
     }
 
@@ -161,11 +173,19 @@ impl Seen {
 
     /// A click that is short enough to be one.
     pub fn click_at(&mut self, at: Pos2) {
+        self.click_at_with(Modifiers::NONE, at);
+    }
+
+    /// The same with keys held.
+    pub fn click_at_with(&mut self, modifiers: Modifiers, at: Pos2) {
+        self.harness.event(Event::ModifiersChanged(modifiers));
         self.harness.event(Event::PointerMoved(at));
         self.harness.step();
-        for event in press(at) {
+        for event in press(at, modifiers) {
             self.harness.event(event);
         }
+        self.harness.step();
+        self.harness.event(Event::ModifiersChanged(Modifiers::NONE));
         self.rest();
     }
 
@@ -173,7 +193,7 @@ impl Seen {
     pub fn double_click_at(&mut self, at: Pos2) {
         self.harness.event(Event::PointerMoved(at));
         self.harness.step();
-        self.harness.input_mut().events.extend([press(at), press(at)].concat());
+        self.harness.input_mut().events.extend([press(at, Modifiers::NONE), press(at, Modifiers::NONE)].concat());
         self.rest();
     }
 
@@ -182,13 +202,18 @@ impl Seen {
     }
 
     /// Drops a file into the window.
-    pub fn drop_file(&mut self, file: egui::DroppedFileHandle) {
-        self.harness.input_mut().dropped_files.push(file);
+    pub fn drop_file(&mut self, path: impl Into<PathBuf>) {
+        self.harness.input_mut().dropped_files.push(Arc::new(Dropped(path.into())));
         self.rest();
     }
 
     pub fn center(&self, label: &str) -> Pos2 {
         self.harness.get_by_label(label).rect().center()
+    }
+
+    /// The middle of what has that in its name.
+    pub fn center_of_part(&self, part: &str) -> Pos2 {
+        self.harness.get_by_label_contains(part).rect().center()
     }
 
     pub fn select(&mut self, node: &str) {
@@ -207,6 +232,16 @@ impl Seen {
         let began = Instant::now();
         while !is_so(self.harness.state()) {
             assert!(began.elapsed() < PATIENCE, "waited in vain until {what}; {:?}", self.studio().said());
+            std::thread::sleep(Duration::from_millis(5));
+            self.harness.step();
+        }
+    }
+
+    /// Frames until something of that name is to be seen, though something moves all the time.
+    pub fn until_shown(&mut self, label: &str) {
+        let began = Instant::now();
+        while !self.has(label) {
+            assert!(began.elapsed() < PATIENCE, "waited in vain for {label}: {:?}", self.labels());
             std::thread::sleep(Duration::from_millis(5));
             self.harness.step();
         }
@@ -247,8 +282,22 @@ impl Seen {
     }
 }
 
+/// A file that is dropped into the window.
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
 /// The primary button goes down and up.
-fn press(pos: Pos2) -> [Event; 2] {
-    let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
+fn press(pos: Pos2, modifiers: Modifiers) -> [Event; 2] {
+    let button = PointerButton::Primary;
     [true, false].map(|pressed| Event::PointerButton { pos, button, pressed, modifiers })
 }

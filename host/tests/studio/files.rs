@@ -1,7 +1,8 @@
 //! Opening, saving, closing, recovering.
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Seen};
 use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
 use mgie_host::document::Document;
 use serde_json::json;
 
@@ -113,28 +114,117 @@ fn a_file_that_is_no_graph_is_told_and_nothing_else_happens() {
     assert!(seen.studio().said().0.contains("bad.json"), "{:?}", seen.studio().said());
 }
 
-#[derive(Debug)]
-struct Dropped(std::path::PathBuf);
-
-impl eframe::egui::DroppedFile for Dropped {
-    fn path(&self) -> &std::path::Path {
-        &self.0
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        std::fs::read(&self.0).map_err(|error| error.to_string())
-    }
-}
-
 #[test]
 fn a_picture_that_is_dropped_becomes_a_node_and_a_graph_is_opened() {
     let desk = Desk::new();
     let graph = desk.graph("a.json", json!({ "one": { "type": "test.number" } }));
     let mut seen = desk.open(Some(graph));
-    seen.drop_file(std::sync::Arc::new(Dropped(desk.path("photo.png"))));
+    seen.drop_file(desk.path("photo.png"));
     assert_eq!(seen.parameter("load", "path"), Some(json!("photo.png")), "{:?}", seen.studio().said());
     seen.key(Modifiers::COMMAND, Key::S);
     let other = desk.graph("b.json", json!({ "two": { "type": "test.number" } }));
-    seen.drop_file(std::sync::Arc::new(Dropped(other)));
+    seen.drop_file(other);
     assert!(seen.studio().session().document().nodes.contains_key("two"), "{:?}", seen.studio().said());
+}
+
+#[test]
+fn a_dropped_picture_that_carries_a_graph_is_asked_about() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("a.json", json!({ "one": { "type": "test.number" } }))));
+    let picture = desk.picture("made.png", Some(json!({ "two": { "type": "test.number" } })));
+    let names = |seen: &Seen| seen.studio().session().document().nodes.keys().cloned().collect::<Vec<_>>();
+    seen.drop_file(&picture);
+    assert!(seen.has("This picture carries a graph"), "{:?}", seen.labels());
+    seen.click("Cancel");
+    assert_eq!(names(&seen), ["one"]);
+    assert!(!seen.has("This picture carries a graph"));
+
+    seen.drop_file(&picture);
+    seen.click("Add the picture");
+    assert_eq!(names(&seen), ["one", "load"]);
+    assert_eq!(seen.parameter("load", "path"), Some(json!("made.png")));
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(names(&seen), ["one"]);
+
+    seen.drop_file(&picture);
+    seen.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(names(&seen), ["two"], "Enter opens the graph: {:?}", seen.studio().said());
+    assert_eq!(seen.studio().session().file(), None);
+
+    // One that carries none is a picture, and nothing is asked.
+    seen.drop_file(desk.picture("photo.png", None));
+    assert_eq!(names(&seen), ["two", "load"]);
+    // Another graph is not opened over what is not saved.
+    seen.drop_file(&picture);
+    seen.click("Open its graph");
+    assert!(seen.has("Save the changes?"), "{:?}", seen.labels());
+    seen.click("Discard");
+    assert_eq!(names(&seen), ["two"]);
+}
+
+#[test]
+fn a_file_that_is_neither_graph_nor_picture_is_refused_where_it_is_dropped() {
+    let desk = Desk::new();
+    let mut seen = desk.open(None);
+    seen.drop_file(desk.path("song.mp3"));
+    let (said, refused) = seen.studio().said();
+    assert!(refused && said.contains("song.mp3") && said.contains("png"), "{said}");
+    assert!(seen.has_text("toast: ") && seen.studio().session().document().nodes.is_empty());
+}
+
+#[test]
+fn a_studio_that_is_opened_on_a_picture_shows_its_graph_and_saves_it_elsewhere() {
+    let desk = Desk::new();
+    let nodes = json!({ "read": { "type": "test.read", "params": { "path": "a.txt" } } });
+    let picture = desk.picture("made.png", Some(nodes.clone()));
+    let before = std::fs::read(&picture).unwrap();
+    let mut seen = desk.open(Some(picture.clone()));
+    assert!(seen.has("Go to read") && seen.has("status: Opened made.png"), "{:?}", seen.labels());
+    assert!(seen.studio().session().is_saved());
+    // Its paths are relative to the picture.
+    std::fs::write(desk.path("a.txt"), "found").unwrap();
+    seen.run();
+    assert_eq!(seen.studio().runner().value("read", "text").unwrap().as_text(), Some("found"));
+    seen.key(Modifiers::COMMAND, Key::S);
+    assert!(seen.has("Save as"), "{:?}", seen.labels());
+    seen.type_into("Path", "kept");
+    assert_eq!(desk.read("kept.json")["nodes"], nodes, "{:?}", seen.studio().said());
+    assert_eq!(std::fs::read(&picture).unwrap(), before, "the picture stays as it was");
+
+    let mut seen = desk.open(Some(desk.picture("photo.png", None)));
+    let (said, refused) = seen.studio().said();
+    assert!(refused && said.contains("photo.png"), "{said}");
+    seen.key(Modifiers::NONE, Key::Tab);
+    assert!(seen.has("Find a node"), "the studio is there, with an empty graph");
+}
+
+/// Opens the list of the files that were open last.
+fn open_recent(seen: &mut Seen) {
+    seen.click("File");
+    seen.harness.get_by_label_contains("Open recent").click();
+    seen.rest();
+}
+
+#[test]
+fn the_graphs_that_were_open_last_are_opened_from_the_menu_and_one_that_is_gone_is_told() {
+    let desk = Desk::new();
+    let graph = |name: &str| desk.graph(&format!("{name}.json"), json!({ name: { "type": "test.number" } }));
+    let (one, two) = (graph("one"), graph("two"));
+    drop(desk.open(Some(one.clone())));
+    // Another studio of this user.
+    let mut seen = desk.open(Some(two));
+    open_recent(&mut seen);
+    seen.click("one.json");
+    assert!(seen.studio().session().document().nodes.contains_key("one"), "{:?}", seen.studio().said());
+    assert_eq!(seen.studio().session().file(), Some(one.as_path()));
+    assert!(!seen.has_text("Open recent"), "the menu is closed");
+
+    std::fs::remove_file(desk.path("two.json")).unwrap();
+    open_recent(&mut seen);
+    seen.click("two.json");
+    let (said, refused) = seen.studio().said();
+    assert!(refused && said.contains("two.json"), "{said}");
+    assert!(seen.has_text("toast: ") && seen.has("Go to one"), "{:?}", seen.labels());
+    open_recent(&mut seen);
+    assert!(!seen.has("two.json"), "it is offered no longer: {:?}", seen.labels());
 }

@@ -1,7 +1,7 @@
 //! Runs as the studio shows them.
 
-use crate::desk::Desk;
-use eframe::egui::{Event, Key, Modifiers, pos2};
+use crate::desk::{Desk, Seen};
+use eframe::egui::{Event, Key, Modifiers, Rect, pos2};
 use egui_kittest::kittest::Queryable;
 use mgie_host::running::NodeState;
 use mgie_host::studio::action::Action;
@@ -167,4 +167,105 @@ fn a_node_that_is_moved_runs_nothing_on_change() {
         seen.harness.step();
         assert!(!seen.studio().runner().is_running());
     }
+}
+
+#[test]
+fn nothing_is_drawn_after_a_run_that_is_over() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    seen.run();
+    seen.harness.remove_cursor();
+    // The run's last news may ring once more, on a thread of its own, when they are taken in already.
+    let moment = std::time::Duration::from_millis(60);
+    std::thread::sleep(moment);
+    seen.rest();
+    for _ in 0..5 {
+        std::thread::sleep(moment);
+        let causes = seen.harness.ctx.repaint_causes();
+        assert!(!seen.harness.ctx.has_requested_repaint(), "a frame is asked for: {causes:?}");
+        assert_eq!(seen.harness.try_run().unwrap(), 1, "{causes:?}");
+    }
+}
+
+#[test]
+fn two_inspectors_stay_open_side_by_side() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    seen.run();
+    seen.select("one");
+    seen.key(Modifiers::NONE, Key::P);
+    seen.key(Modifiers::NONE, Key::CloseBracket);
+    seen.key(Modifiers::NONE, Key::P);
+    // The list of the graph in the side panel: the numbers below are the inspectors' alone.
+    seen.key(Modifiers::NONE, Key::Escape);
+    let closes = ["one", "sum"].map(|node| seen.harness_rect(&format!("Close inspector of {node}.number")));
+    let [one, sum] = closes;
+    assert!((one.center().y - sum.center().y).abs() < 1.0 && one.right() + 100.0 < sum.left(), "{one:?} {sum:?}");
+    // What is below the line with the button of either, up to the other's.
+    let numbers = |seen: &Seen, text: &str| -> Vec<Rect> {
+        let all = seen.harness.query_all_by_label(text).map(|label| label.rect());
+        all.filter(|rect| rect.top() > one.bottom() && rect.left() > 0.0).collect()
+    };
+    let (two, three) = (numbers(&seen, "2"), numbers(&seen, "3"));
+    assert!(!two.is_empty() && two.iter().all(|rect| rect.left() < one.right()), "{two:?} {one:?}");
+    assert!(!three.is_empty() && three.iter().all(|rect| rect.left() > one.right()), "{three:?} {one:?}");
+    // They follow the next run, whatever is selected.
+    seen.select("one");
+    seen.type_into("Value", "5");
+    seen.run();
+    seen.key(Modifiers::NONE, Key::Escape);
+    assert!(!numbers(&seen, "5").is_empty() && !numbers(&seen, "6").is_empty(), "{:?}", seen.labels());
+    seen.click("Close inspector of one.number");
+    assert!(!seen.has("Close inspector of one.number") && numbers(&seen, "5").is_empty(), "{:?}", seen.labels());
+    assert!(seen.has("Close inspector of sum.number") && !numbers(&seen, "6").is_empty(), "{:?}", seen.labels());
+}
+
+#[test]
+fn the_log_tells_what_a_run_did_and_what_its_nodes_said() {
+    let desk = Desk::new();
+    let graph = json!({
+        "chat": { "type": "test.chat" },
+        "bad": { "type": "test.bad", "params": { "how": "any" }, "inputs": { "after": "chat.number" } },
+    });
+    let mut seen = desk.open(Some(desk.graph("chat.json", graph)));
+    seen.key(Modifiers::NONE, Key::F9);
+    assert!(seen.has_text("Nothing has been said yet"), "{:?}", seen.labels());
+    seen.run();
+    assert!(!seen.has_text("Nothing has been said yet"), "{:?}", seen.labels());
+    let line = seen.center("the weights are old");
+    let chat = seen.harness.query_all_by_label("chat").map(|name| name.rect().center());
+    let chat: Vec<_> = chat.filter(|name| (name.y - line.y).abs() < 2.0 && name.x < line.x).collect();
+    assert_eq!(chat.len(), 1, "the line says which node it is from: {:?}", seen.labels());
+    assert!(seen.center_of_part("2 ran, 0 were kept").y > line.y, "the newest is the last");
+    seen.run();
+    assert!(seen.has_text("0 ran, 1 were kept"), "what is kept needs nothing before it: {:?}", seen.labels());
+    seen.select("bad");
+    seen.click("How");
+    seen.click("fail");
+    seen.run();
+    assert!(seen.has_text("the run failed"), "{:?}", seen.labels());
+    seen.key(Modifiers::NONE, Key::F9);
+    assert!(!seen.has_text("the weights are old"), "{:?}", seen.labels());
+}
+
+#[test]
+fn beside_a_socket_stands_the_shape_of_what_flowed_last() {
+    let desk = Desk::new();
+    let graph = json!({
+        "bad": { "type": "test.bad", "params": { "how": "any" } },
+        "big": { "type": "test.big", "params": { "floats": 12 } },
+    });
+    let mut seen = desk.open(Some(desk.graph("shapes.json", graph)));
+    assert!(!seen.has("2 × 2") && !seen.has("12"), "nothing has flowed: {:?}", seen.labels());
+    seen.run();
+    for (shape, node, output) in [("2 × 2", "bad", "tensor"), ("12", "big", "tensor"), ("a", "bad", "other")] {
+        let (text, within) = (seen.center(shape), seen.harness_rect(&format!("node {node}")));
+        let socket = seen.center(&format!("output {output} of {node}"));
+        assert!(within.contains(text) && (text.y - socket.y).abs() < 6.0, "{shape} at {text:?}, {socket:?}");
+    }
+    seen.select("big");
+    seen.type_into("Floats", "40");
+    seen.run();
+    seen.key(Modifiers::NONE, Key::Escape);
+    assert!(seen.has("40") && !seen.has("12"), "{:?}", seen.labels());
 }

@@ -1,7 +1,9 @@
 //! Parameters side by side, as the studio runs and shows them.
 
 use crate::desk::{Desk, Seen};
+use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Key, Modifiers};
+use egui_kittest::kittest::Queryable;
 use serde_json::json;
 
 fn swept(desk: &Desk) -> Seen {
@@ -62,4 +64,56 @@ fn values_that_the_parameter_does_not_take_are_told_and_nothing_runs() {
     seen.click("Run sweep");
     assert!(seen.has_text("node `photo`, parameter `value`"), "{:?}", seen.labels());
     assert!(!seen.studio().sweeps().is_running());
+}
+
+/// Chooses a word of a list that a button opens.
+fn choose(seen: &mut Seen, list: &str, word: &str) {
+    seen.click(list);
+    seen.harness.get_by_role_and_label(Role::Button, word).click();
+    seen.rest();
+}
+
+#[test]
+fn two_parameters_are_swept_across_and_down_and_a_cell_sets_both() {
+    let desk = Desk::new();
+    let graph = json!({
+        "photo": { "type": "pic.make", "params": { "value": 1.0 } },
+        "more": { "type": "pic.plus", "params": { "value": 5.0 }, "inputs": { "image": "photo.image" } },
+        "result": { "type": "image.save", "params": { "path": "out.png" }, "inputs": { "image": "more.image" } },
+    });
+    let mut seen = desk.open(Some(desk.graph("sweep.json", graph)));
+    seen.select("photo");
+    seen.secondary("Value label");
+    seen.click("Sweep…");
+    seen.type_into("Across: values", "2, 4, 8");
+    choose(&mut seen, "Down: node", "more");
+    choose(&mut seen, "Down: parameter", "Value");
+    seen.type_into("Down: values", "10, 20");
+    seen.harness_click("Run sweep");
+    seen.until("the sweep is over", |studio| !studio.sweeps().is_running() && studio.sweeps().sheet().is_some());
+    assert!(seen.has("6 of 6 cells"), "{:?}", seen.labels());
+    // The fake sheet is the sum of its cells: each of 2, 4 and 8 twice, and 10 and 20 three times.
+    assert_eq!(seen.studio().sweeps().sheet().unwrap().as_image().unwrap().pixels(), [118.0]);
+    let ran = desk.diary.take();
+    let made = ran.iter().filter(|line| *line == "make").count();
+    assert_eq!(made, 3, "what does not hang on the second parameter runs once a value of the first: {ran:?}");
+    // Both parameters are called the same, so that the labels name the nodes.
+    let labels = r#"of "photo value 2\nphoto value 4\nphoto value 8" "more value 10\nmore value 20""#;
+    assert_eq!(ran.iter().filter(|line| line.contains(labels)).count(), 6, "{ran:?}");
+
+    let cell = "Open cell photo value 4, more value 20";
+    // More cells than there is room for: what they are scrolled by lies over none of them.
+    seen.harness_click(cell);
+    seen.until("the cell is shown", |studio| !studio.runner().is_running());
+    assert_eq!(
+        (seen.parameter("photo", "value"), seen.parameter("more", "value")),
+        (Some(json!(4.0)), Some(json!(20.0)))
+    );
+    assert_eq!(seen.studio().runner().value("more", "image").unwrap().as_image().unwrap().pixels(), [24.0]);
+    assert!(desk.diary.take().is_empty(), "a cell that is opened runs nothing anew");
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(
+        (seen.parameter("photo", "value"), seen.parameter("more", "value")),
+        (Some(json!(1.0)), Some(json!(5.0)))
+    );
 }

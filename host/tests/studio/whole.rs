@@ -285,6 +285,14 @@ fn the_questions_are_whole() {
         ask(&mut seen, Modifiers::NONE, Key::F2, &format!("Rename {LONG}"));
         seen.key(Modifiers::NONE, Key::M);
         ask(&mut seen, Modifiers::COMMAND, Key::N, "Save the changes?");
+        let file = desk.path(GRAPH);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text + "\n").unwrap();
+        ask(&mut seen, Modifiers::COMMAND, Key::S, "Changed on disk");
+        seen.drop_file(desk.picture(&format!("{GRAPH}.png"), Some(nodes())));
+        assert!(seen.has("This picture carries a graph"), "{:?}", seen.labels());
+        check.whole(&mut seen, "a picture that carries a graph");
+        seen.click("Cancel");
         // Time passes, and the studio ends without being asked.
         seen.harness.run_steps(240);
         drop(seen);

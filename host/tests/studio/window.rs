@@ -1,7 +1,7 @@
 //! The window as a whole: what is always to be seen, and that it rests.
 
 use crate::desk::Desk;
-use eframe::egui::{Key, Modifiers, Rect, pos2};
+use eframe::egui::{FontId, Key, Modifiers, Rect, pos2};
 use serde_json::json;
 
 fn graph() -> serde_json::Value {
@@ -43,4 +43,16 @@ fn the_tools_and_the_status_are_within_the_window_at_both_scales() {
             assert!(window.contains_rect(rect), "{label} at {rect:?} with scale {scale}");
         }
     }
+}
+
+#[test]
+fn every_sign_that_is_shown_among_words_has_a_glyph() {
+    let desk = Desk::new();
+    let seen = desk.open(None);
+    // What messages and values are written with. Of some signs egui cannot tell: those of the font that has the sign in the
+    // place of all that it lacks.
+    let signs = "→≤≥≠∞×⏵⏷…–°²⁶⁴−√ε";
+    let font = FontId::proportional(11.0);
+    let lacks = |sign: &char| seen.harness.ctx.fonts_mut(|fonts| !fonts.has_glyph(&font, *sign));
+    assert_eq!(signs.chars().filter(lacks).collect::<String>(), "");
 }
