@@ -11,6 +11,7 @@ use mgie_host::studio::Studio;
 use mgie_host::studio::action::Action;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[test]
 fn a_graph_that_saves_over_what_it_reads_is_refused_at_the_node_with_the_remedy() {
@@ -56,6 +57,9 @@ fn results_of_weights_that_change_on_the_disk_are_stale() {
     let mut seen = Desk::show(Studio::new(setup), vec2(1280.0, 720.0), 1.0);
     seen.run();
     assert!(matches!(seen.studio().runner().state("sum"), NodeState::Done { .. }));
+    // What the run told last may still wake the window.
+    std::thread::sleep(Duration::from_millis(200));
+    seen.rest();
     std::fs::write(weights.join("a.bin"), "three").unwrap();
     seen.event(Event::WindowFocused(true));
     assert!(seen.has("state of use: changed") && seen.has("state of sum: changed"), "{:?}", seen.labels());
