@@ -180,7 +180,7 @@ fn nothing_is_drawn_after_a_run_that_is_over() {
     seen.run();
     seen.harness.remove_cursor();
     // The run's last news may ring once more, on a thread of its own, when they are taken in already.
-    let moment = std::time::Duration::from_millis(60);
+    let moment = Duration::from_millis(60);
     std::thread::sleep(moment);
     seen.rest();
     for _ in 0..5 {
