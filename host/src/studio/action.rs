@@ -297,10 +297,20 @@ impl Entry {
     }
 }
 
+/// Whether a text field has the keyboard or had it when this was last asked, a frame before: where Escape leaves a field,
+/// egui has taken the keyboard from it by the time that keys are asked for, and the field has had its Escape.
+fn typed(ctx: &egui::Context) -> bool {
+    let now = ctx.text_edit_focused();
+    let before = ctx.data_mut(|data| {
+        std::mem::replace(data.get_temp_mut_or_default::<bool>(egui::Id::new("a text field had the keyboard")), now)
+    });
+    now || before
+}
+
 /// The commands whose keys were pressed, taken out of the input so that no widget sees them. `on_node`: the keyboard is on a
 /// node of the canvas, which has no keys of its own.
 pub fn pressed(ctx: &egui::Context, on_node: bool) -> Vec<Command> {
-    let typing = ctx.text_edit_focused();
+    let typing = typed(ctx);
     let focused = !on_node && ctx.memory(|memory| memory.focused().is_some());
     let looking = viewer::takes_keys(ctx);
     let viewers = |key: Key, modifiers: Modifiers| looking && modifiers.is_none() && viewer::KEYS.contains(&key);

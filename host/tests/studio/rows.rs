@@ -170,6 +170,19 @@ fn what_is_typed_into_a_text_area_is_one_step_until_it_is_left() {
 }
 
 #[test]
+fn escape_leaves_a_field_and_the_selection_as_it_is() {
+    let desk = Desk::new();
+    let mut seen = open(&desk);
+    let selected = |seen: &Seen| seen.studio().session().selection().len();
+    seen.click("Prompt");
+    seen.event(Event::Text("fog".into()));
+    seen.key(Modifiers::NONE, Key::Escape);
+    assert_eq!((selected(&seen), seen.parameter("all", "prompt")), (1, Some(json!("fog"))));
+    seen.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(selected(&seen), 0, "now it is the canvas' key");
+}
+
+#[test]
 fn a_path_is_typed_beside_the_button_of_the_file_picker() {
     let desk = Desk::new();
     let mut seen = open(&desk);
