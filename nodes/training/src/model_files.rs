@@ -2,6 +2,7 @@
 //! beside them, in f16 and under the names that the users' files have.
 
 use crate::parameters::Parameters;
+use crate::trainer::Plan;
 use candle_core::{DType, Tensor};
 use mgie_diffusion::vae::with_current_names;
 use mgie_plugin_api::{Failure, file};
@@ -9,7 +10,7 @@ use mgie_weights::{Checkpoint, Found, LiveTensors, Weights, WeightsError};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::io::{Cursor, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zip::write::SimpleFileOptions;
 
 /// Makes a folder, and what it lies in, unless it is there.
@@ -28,9 +29,14 @@ pub fn make_folder(folder: &Path) -> Result<(), Failure> {
 /// # Errors
 /// A number beyond f16, a file that cannot be written.
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
-    if let Some(folder) = path.parent() {
-        make_folder(folder)?;
-    }
+    write_changed(path, &encode(path, tensors)?)
+}
+
+/// The bytes of a safetensors file that holds tensors in f16; `path` is what a failure names.
+///
+/// # Errors
+/// A number beyond f16.
+fn encode(path: &Path, tensors: &[(String, Tensor)]) -> Result<Vec<u8>, Failure> {
     let bytes = tensors.iter().map(|(name, tensor)| half_bytes(path, name, tensor)).collect::<Result<Vec<_>, _>>()?;
     let views = tensors
         .iter()
@@ -39,17 +45,50 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
     let about = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let whole = views.and_then(|views| safetensors::serialize(views, Some(about)));
-    let whole = whole.map_err(|error| Failure::file(path, error.to_string()))?;
-    write_changed(path, &whole)
+    whole.map_err(|error| Failure::file(path, error.to_string()))
+}
+
+/// Writes what a stage has trained, each file as [`write`] does, once: a run that finds itself finished leaves the files
+/// alone where it has written these very weights before, for a later stage may have trained some of them on since. All files
+/// are made before one is written: weights of two runs side by side would look whole.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_finished(plan: &Plan, files: &[(PathBuf, Vec<(String, Tensor)>)]) -> Result<(), Failure> {
+    let made =
+        files.iter().map(|(path, tensors)| Ok((path, encode(path, tensors)?))).collect::<Result<Vec<_>, Failure>>()?;
+    let about = |(path, bytes): &(&PathBuf, Vec<u8>)| {
+        format!("{:016x} {}\n", crate::initial::mix(0, bytes.iter().copied()), path.display())
+    };
+    let about: String = made.iter().map(about).collect();
+    let note = plan.file(".written");
+    if holds(&note, about.as_bytes()) && made.iter().all(|(path, _)| path.exists()) {
+        return Ok(());
+    }
+    for (path, bytes) in made {
+        write_changed(path, &bytes)?;
+    }
+    write_changed(&note, about.as_bytes())
 }
 
 /// Writes a file, unless it holds these bytes already: then it keeps its time, by which later stages know that what they
 /// have made of it still holds ([`fingerprint`]).
+///
+/// # Errors
+/// The file or its folder cannot be written.
 fn write_changed(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if file::read_whole(path, bytes.len() as u64).is_ok_and(|there| there == bytes) {
+    if holds(path, bytes) {
         return Ok(());
     }
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
     file::write_whole(path, &[bytes])
+}
+
+/// Whether a file holds these bytes and no others.
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    file::read_whole(path, bytes.len() as u64).is_ok_and(|there| there == bytes)
 }
 
 /// A tensor's numbers in f16, in row-major order.
@@ -145,9 +184,6 @@ pub fn fingerprint(folders: &[&Path], numbers: &[usize]) -> Result<String, Failu
 /// # Errors
 /// As [`write`].
 pub fn write_torch(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
-    if let Some(folder) = path.parent() {
-        make_folder(folder)?;
-    }
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let mut add = |name: &str, bytes: &[u8]| -> Result<(), Failure> {
         let wrong = |error: String| Failure::file(path, error);

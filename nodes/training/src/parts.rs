@@ -57,7 +57,7 @@ pub fn eyes(parameters: &Parameters, models: &Path, chosen: Option<i64>) -> Resu
         Failure::file(models.join(place::LLAVA), format!("mm_vision_select_layer is {chosen}"))
             .expected(format!("-{entries} to {} for a CLIP of {} layers", config.layers, config.layers))
     })?;
-    Ok(Eyes { config, processor, layer, seen: Mutex::default() })
+    Ok(Eyes { config, processor, layer, learns: false, seen: Mutex::default() })
 }
 
 /// The texts' tower.

@@ -94,7 +94,8 @@ impl Plan {
         })
     }
 
-    fn file(&self, ending: &str) -> PathBuf {
+    /// A file in the work folder: the stage's name and `ending`.
+    pub fn file(&self, ending: &str) -> PathBuf {
         self.work.join(format!("{}{ending}", self.name))
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::dataset::Dataset;
 use crate::model_files;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Trained};
 use crate::parts::place;
 use crate::setup::{self, Defaults, Setup};
 use crate::stages::clip::{ClipParts, ClipStage, captions};
 use crate::trainer::train;
 use mgie_clip::{ClipModel, Processor, Tower, TowerConfig};
-use mgie_plugin_api::{Failure, NodeDefinition, NodeDescription, Outputs, Run, Value, file, serde_json};
+use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs, Run, Value, file, serde_json};
 use mgie_weights::pool;
 use mgie_weights::tokenizer::ClipTokenizer;
 use std::path::Path;
@@ -26,7 +26,13 @@ pub fn definition() -> NodeDefinition {
          example is an edit's source and goal. Writes the whole, and the text tower on its own as InstructPix2Pix has it.",
     );
     let description = setup::with_parameters(description, Defaults { steps: 3000, batch: 64, part: 32, rate: 1e-3 });
-    let description = setup::with_side(description);
+    let description = setup::with_side(description).parameter(
+        "vision_tower",
+        "Vision tower",
+        Domain::Choice { default: "trained".to_owned(), choices: vec!["trained".to_owned(), "locked".to_owned()] },
+        "locked: it stays as it is, and the texts' tower and both projections learn to follow it (LiT, arXiv 2111.07991), \
+         as after training.llava has trained it.",
+    );
     NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || clip(run)))
 }
 
@@ -49,7 +55,10 @@ fn clip(run: &Run) -> Result<Outputs, Failure> {
         vision,
         text,
     };
-    let parameters = Parameters::new(&device, plan.seed, |_| true);
+    let locked = run.string("vision_tower")? == "locked";
+    let all: Trained = |_| true;
+    let but_vision: Trained = |name| !name.starts_with("clip.vision_model.");
+    let parameters = Parameters::new(&device, plan.seed, if locked { but_vision } else { all });
     if continues {
         model_files::load(&parameters, "clip", &folder)?;
     }
@@ -61,9 +70,11 @@ fn clip(run: &Run) -> Result<Outputs, Failure> {
     let stage = ClipStage { parts, dataset, side: run.count("side")?, dtype };
     let trained = train(run, &plan, &stage, &parameters)?;
     let all = trained.below("clip");
-    model_files::write(&folder.join("model.safetensors"), &all)?;
-    let of_text: Vec<_> = all.into_iter().filter(|(name, _)| name.starts_with("text_model.")).collect();
-    model_files::write(&models.join(place::TEXT_ENCODER).join("model.safetensors"), &of_text)?;
+    let of_text = all.iter().filter(|(name, _)| name.starts_with("text_model.")).cloned().collect();
+    model_files::write_finished(
+        &plan,
+        &[(folder.join("model.safetensors"), all), (of_unet.join("model.safetensors"), of_text)],
+    )?;
     Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
 }
 

@@ -58,11 +58,11 @@ fn denoiser(run: &Run) -> Result<Outputs, Failure> {
     let stage =
         DenoiserStage { unet, schedule, reader, dataset, side, latents, studio, expressive, seed: plan.seed, dtype };
     let trained = train(run, &plan, &stage, &parameters)?;
-    let path = models.join(place::UNET).join("diffusion_pytorch_model.safetensors");
-    model_files::write(&path, &trained.below("unet"))?;
+    let unet_at = models.join(place::UNET).join("diffusion_pytorch_model.safetensors");
+    let mut files = vec![(unet_at, trained.below("unet"))];
     if learns {
-        let path = models.join(place::TEXT_ENCODER).join("model.safetensors");
-        model_files::write(&path, &trained.below("text_encoder"))?;
+        files.push((models.join(place::TEXT_ENCODER).join("model.safetensors"), trained.below("text_encoder")));
     }
+    model_files::write_finished(&plan, &files)?;
     Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
 }

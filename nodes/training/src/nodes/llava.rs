@@ -3,7 +3,7 @@
 
 use crate::dataset::Dataset;
 use crate::model_files;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Trained};
 use crate::parts::{self, place};
 use crate::setup::{self, Defaults, Setup};
 use crate::stages::language::{LanguageStage, base_rows, begin, expressive};
@@ -22,7 +22,8 @@ pub fn definition() -> NodeDefinition {
         "Train LLaVA",
         "Training",
         "Aligns the language model with pictures: it learns to answer with the expressive instruction, and to questions \
-         about the picture. Without pictures it becomes the language model of the baseline LGIE.",
+         about the picture. Without pictures it becomes the language model of the baseline LGIE. On the CPU, up to 1 GiB of \
+         what a frozen vision tower saw is kept in memory.",
     );
     let description = setup::with_parameters(description, Defaults { steps: 6000, batch: 32, part: 16, rate: 1e-3 });
     let description = setup::with_side(description)
@@ -38,6 +39,14 @@ pub fn definition() -> NodeDefinition {
             "Questions",
             Domain::Float { default: 0.4, hard: [0.0, 1.0], soft: [0.0, 1.0] },
             "The share of examples that are a question about the picture, where the data set has any.",
+        )
+        .parameter(
+            "vision_tower",
+            "Vision tower",
+            Domain::Choice { default: "frozen".to_owned(), choices: vec!["frozen".to_owned(), "trained".to_owned()] },
+            "frozen: CLIP's vision tower stays as it is, as in LLaVA. trained: it learns along and is written into CLIP's \
+             folder, for a small CLIP that does not tell things apart which the texts name. Its projection, and so CLIP's \
+             cosines, then need training.clip with a locked vision tower.",
         );
     NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || llava(run)))
 }
@@ -51,8 +60,12 @@ fn llava(run: &Run) -> Result<Outputs, Failure> {
     begin_folder(&folder, &models.join(place::LLAVA))?;
     let config = LlavaConfig::read(&folder)?;
     let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);
-    let parameters = Parameters::new(&device, plan.seed, |name| name.starts_with("llava."));
-    let eyes = parts::eyes(&parameters, &models, config.vision_layer)?;
+    let learns = sees && run.string("vision_tower")? == "trained";
+    let language_alone: Trained = |name| name.starts_with("llava.");
+    let with_tower: Trained = |name| name.starts_with("llava.") || name.starts_with("clip.vision_model.");
+    let parameters = Parameters::new(&device, plan.seed, if learns { with_tower } else { language_alone });
+    let mut eyes = parts::eyes(&parameters, &models, config.vision_layer)?;
+    eyes.learns = learns;
     if continues {
         model_files::load(&parameters, "llava", &folder)?;
     }
@@ -73,7 +86,11 @@ fn llava(run: &Run) -> Result<Outputs, Failure> {
         dtype,
     };
     let trained = train(run, &plan, &stage, &parameters)?;
-    model_files::write(&folder.join("model.safetensors"), &trained.below("llava"))?;
+    let mut files = vec![(folder.join("model.safetensors"), trained.below("llava"))];
+    if learns {
+        files.push((models.join(place::CLIP).join("model.safetensors"), trained.below("clip")));
+    }
+    model_files::write_finished(&plan, &files)?;
     Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
 }
 

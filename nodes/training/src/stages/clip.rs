@@ -89,8 +89,14 @@ impl Stage for ClipStage {
             let entry =
                 self.dataset.entries().get(*example).ok_or_else(|| Failure::fault("an example beyond the set"))?;
             let pair = self.dataset.pair(*example, self.side)?;
-            pictures.extend([pair.source, pair.goal]);
-            texts.extend(captions(entry)?);
+            let [of_source, of_goal] = captions(entry)?;
+            pictures.push(pair.source);
+            texts.push(of_source);
+            // Two pictures of one caption cannot be told from each other by it.
+            if of_source != of_goal {
+                pictures.push(pair.goal);
+                texts.push(of_goal);
+            }
         }
         let pixels = pixel_values(&self.parts.processor, &pictures, parameters.device())?;
         let ids = ids(&self.parts.tokenizer, &texts)?;

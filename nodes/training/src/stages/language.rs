@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Bytes of features that are kept in memory, at most.
 const KEPT: usize = 1 << 30;
 
-/// The picture's tower as the language model is given it, frozen.
+/// The picture's tower as the language model is given it.
 pub struct Eyes {
     /// Sizes.
     pub config: TowerConfig,
@@ -26,13 +26,15 @@ pub struct Eyes {
     pub processor: Processor,
     /// Whose output is taken: so many layers.
     pub layer: usize,
-    /// Features of sources that were seen before, by example.
+    /// Whether gradients reach it.
+    pub learns: bool,
+    /// Features of sources that were seen before, by example; none of a tower that learns.
     pub seen: Mutex<HashMap<usize, Arc<[f32]>>>,
 }
 
 impl Eyes {
-    /// Features `[examples, patches, width]` of the sources. On the CPU they are kept as long as they are few enough: the
-    /// tower is frozen, and costs as much as a small language model.
+    /// Features `[examples, patches, width]` of the sources. On the CPU those of a frozen tower are kept as long as they are
+    /// few enough: the tower costs as much as a small language model.
     ///
     /// # Errors
     /// A picture that cannot be read, no memory.
@@ -46,7 +48,7 @@ impl Eyes {
     ) -> std::result::Result<Tensor, Failure> {
         let source = |example: &usize| Ok(dataset.pair(*example, side)?.source);
         let device = parameters.device();
-        if !device.is_cpu() {
+        if self.learns || !device.is_cpu() {
             let pictures = examples.iter().map(source).collect::<std::result::Result<Vec<_>, Failure>>()?;
             return self.of(parameters, &pictures, dtype);
         }
@@ -94,7 +96,8 @@ impl Eyes {
             let tower = VisionTower::load(&parameters.weights(dtype).pp("clip.vision_model"), &self.config)?;
             let states: Tensor = tower.hidden_state::<candle_core::Error>(&pixels, self.layer, |_| Ok(()))?;
             // Without the class token.
-            states.narrow(1, 1, states.dim(1)? - 1)?.detach().to_dtype(dtype)
+            let states = states.narrow(1, 1, states.dim(1)? - 1)?.to_dtype(dtype)?;
+            Ok(if self.learns { states } else { states.detach() })
         };
         Ok(features().map_err(WeightsError::from)?)
     }

@@ -179,12 +179,7 @@ fn users_files_are_trained_on_as_they_are() {
 #[test]
 fn the_text_tower_learns_with_the_unet_only_where_that_is_said() {
     let (models, dataset) = (models::miniature(), models::scenes(2));
-    let tower = || -> BTreeMap<String, Vec<f32>> {
-        let read =
-            Weights::open(&models.path().join("instruct-pix2pix/text_encoder"), DType::F32, &Device::Cpu).unwrap();
-        let tensor = |name: &String| read.get_any(name).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-        read.names().into_iter().map(|name| (name.clone(), tensor(&name))).collect()
-    };
+    let tower = || tensors(&models.path().join("instruct-pix2pix/text_encoder"));
     let before = tower();
     for said in ["frozen", "trained"] {
         let work = tempfile::tempdir().unwrap();
@@ -199,6 +194,41 @@ fn the_text_tower_learns_with_the_unet_only_where_that_is_said() {
         assert_eq!(moved > before.len() / 2, said == "trained", "{moved} of {} tensors moved", before.len());
         assert!(said == "trained" || moved == 0, "{moved} tensors moved");
     }
+}
+
+fn tensors(folder: &Path) -> BTreeMap<String, Vec<f32>> {
+    let read = Weights::open(folder, DType::F32, &Device::Cpu).unwrap();
+    let tensor = |name: &String| read.get_any(name).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    read.names().into_iter().map(|name| (name.clone(), tensor(&name))).collect()
+}
+
+/// LLaVA takes the tower's second last layer: the last one, and what follows it, have nothing to learn from.
+#[test]
+fn the_vision_tower_learns_with_the_language_model_and_clip_follows_it_only_where_that_is_said() {
+    let (models, dataset) = (models::miniature(), models::scenes(2));
+    models::with_one_text_tower(models.path());
+    let clip = models.path().join("clip-vit-large-patch14");
+    let run = |id: &str, said: &str| {
+        let work = tempfile::tempdir().unwrap();
+        let changes = json!({
+            "models": models.path(), "work": work.path(), "begin": "models", "steps": 2, "batch": 2, "part": 1, "side": 64,
+            "device": "cpu", "learning_rate": 1e-3, "ema": 0.0, "vision_tower": said,
+        });
+        let before = tensors(&clip);
+        node(&Host::of(2), id, dataset.path(), &changes).unwrap();
+        let after = tensors(&clip);
+        assert!(before.keys().eq(after.keys()));
+        before.into_iter().filter(|(name, numbers)| after[name] != *numbers).map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert!(run("training.llava", "frozen").is_empty());
+    let seen = run("training.llava", "trained");
+    assert!(seen.iter().any(|name| name.contains("patch_embedding")), "{seen:?}");
+    assert!(seen.iter().all(|name| name.starts_with("vision_model.")), "{seen:?}");
+    let locked = run("training.clip", "locked");
+    assert!(locked.iter().any(|name| name.starts_with("text_model.")), "{locked:?}");
+    assert!(locked.contains(&"visual_projection.weight".to_owned()), "{locked:?}");
+    assert!(locked.iter().all(|name| !name.starts_with("vision_model.")), "{locked:?}");
+    assert!(run("training.clip", "trained").iter().any(|name| name.starts_with("vision_model.")));
 }
 
 /// What the tower saw is kept: the same numbers come again, whatever else is asked for along with them.
@@ -218,6 +248,30 @@ fn features_of_a_picture_that_was_seen_before_are_the_same() {
     let alone = eyes.of(&parameters, &[picture], DType::F32).unwrap().to_vec3::<f32>().unwrap();
     assert_eq!(alone[0], later[0]);
     assert_eq!(eyes.seen.lock().unwrap().len(), 3);
+}
+
+/// Users' folders may say the same of source and goal: by such a caption the two cannot be told from each other.
+#[test]
+fn pictures_of_one_caption_are_not_to_be_told_from_each_other() {
+    let (models, dataset) = (models::miniature(), models::scenes(1));
+    models::with_one_text_tower(models.path());
+    let right = |same: bool| {
+        if same {
+            models::edit(&dataset.path().join("0000000/prompt.json"), |prompt| {
+                prompt["output"] = prompt["input"].clone()
+            });
+        }
+        let work = tempfile::tempdir().unwrap();
+        let changes = json!({
+            "models": models.path(), "work": work.path(), "steps": 1, "batch": 1, "part": 1, "side": 64, "device": "cpu",
+        });
+        node(&Host::of(1), "training.clip", dataset.path(), &changes).unwrap();
+        let curve = std::fs::read_to_string(work.path().join("clip.csv")).unwrap();
+        let last: Vec<f64> = curve.lines().last().unwrap().split(',').map(|number| number.parse().unwrap()).collect();
+        last[3]
+    };
+    assert!(right(false) > 0.01, "one of two captions is to be chosen");
+    assert_eq!(right(true), 0.0, "there is nothing to choose");
 }
 
 /// All stages one after the other in the miniature's sizes, each on what the one before wrote, then edits with every method.
@@ -240,8 +294,9 @@ fn every_stage_reads_what_the_one_before_wrote_and_every_method_edits_with_it() 
     };
     run("training.vae", json!({}));
     run("training.clip", json!({}));
-    run("training.denoiser", json!({}));
-    run("training.llava", json!({}));
+    run("training.llava", json!({ "vision_tower": "trained" }));
+    run("training.clip", json!({ "vision_tower": "locked", "begin": "models", "work": work.path().join("locked") }));
+    run("training.denoiser", json!({ "text_tower": "trained" }));
     run("training.llava", json!({ "sees": false, "model": "lgie" }));
     run("training.mgie", json!({}));
     run("training.mgie", json!({ "instruction": 0.0, "into": "without" }));
@@ -254,9 +309,17 @@ fn every_stage_reads_what_the_one_before_wrote_and_every_method_edits_with_it() 
     };
     assert_eq!(latents_kept(), 1, "denoiser and mgie share the data set's latents");
     let model = |name: &str| std::fs::metadata(models.path().join(name)).unwrap().modified().unwrap();
-    let files = ["instruct-pix2pix/vae/diffusion_pytorch_model.safetensors", "mgie_7b/mllm.pt"];
+    let files = [
+        "instruct-pix2pix/vae/diffusion_pytorch_model.safetensors",
+        "clip-vit-large-patch14/model.safetensors",
+        "instruct-pix2pix/text_encoder/model.safetensors",
+        "mgie_7b/mllm.pt",
+    ];
     let before = files.map(model);
     run("training.vae", json!({}));
+    run("training.clip", json!({}));
+    run("training.llava", json!({ "vision_tower": "trained" }));
+    run("training.denoiser", json!({ "text_tower": "trained" }));
     run("training.mgie", json!({ "begin": "models", "work": work.path().join("c") }));
     assert_eq!((files.map(model), latents_kept()), (before, 1));
 
