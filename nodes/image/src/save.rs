@@ -82,7 +82,8 @@ fn run(run: &Run) -> Result<Outputs, Failure> {
     Ok(Outputs::new().with("path", Value::text(path.display().to_string())))
 }
 
-/// The texts in a picture's header, by keyword; one that a PNG cannot have, or that is the graph's, is passed over.
+/// The texts in a picture's header, by keyword. A keyword that is the graph's, or not of 1 to 79 printable ASCII letters
+/// without spaces, is passed over with its text.
 fn texts_of(value: &Value) -> impl Iterator<Item = (&str, &str)> {
     let texts = value.header().get("texts").and_then(|texts| texts.as_object()).into_iter().flatten();
     let fits = |keyword: &str| {
