@@ -210,6 +210,7 @@ mod tests {
             "b": { "type": "t", "inputs": { "x": "a.o" } }, "c": { "type": "t", "inputs": { "x": "nobody.o" } } }));
         assert_eq!(cycle.len(), 3);
     }
+
     #[test]
     fn no_more_of_a_folder_of_weights_is_looked_at_than_a_model_has() {
         let folder = tempfile::tempdir().unwrap();

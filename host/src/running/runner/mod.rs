@@ -259,9 +259,9 @@ impl Runner {
         changed
     }
 
-    /// Looks at the sizes and times of change of input files and weights, and does as [`Runner::edited`] where one is another one than
-    /// when it was looked at last; whether that is so. What a node gave becomes [`NodeState::Stale`] with a file that it,
-    /// or a node before it, has read.
+    /// Looks at the sizes and times of change of input files and weights, and does as [`Runner::edited`] where one is another
+    /// one than when it was looked at last; whether that is so. What a node gave becomes [`NodeState::Stale`] with a file that
+    /// it, or a node before it, has read.
     pub fn look_at_files(&mut self, document: &Document) -> bool {
         self.files.look() && self.edited(document)
     }
