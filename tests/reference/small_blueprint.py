@@ -20,7 +20,7 @@ from small_tokenizers import clip_files, llava_files
 CORPUS = HERE / "scenes_corpus.txt"
 LLAMA_VOCABULARY = 800  # the fewest hundreds with which each word of the world is one piece, after a quotation mark too
 CLIP_MERGES = 400
-WIDTH, FEATURE, IMAGE_SIZE = 192, 128, 64
+WIDTH, FEATURE, IMAGE_SIZE, PATCH_SIZE = 192, 128, 128, 16
 TEXT_TOWER = dict(hidden_size=FEATURE, intermediate_size=512, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=77)
 SHARED = dict(hidden_act="quick_gelu", projection_dim=FEATURE)
 # llava.py has the same words; it is not imported, since it loads the miniature.
@@ -70,7 +70,8 @@ def vae_model():
 def clip_config(vocabulary):
     ids = dict(bos_token_id=vocabulary["<|startoftext|>"], eos_token_id=vocabulary["<|endoftext|>"], pad_token_id=vocabulary["<|endoftext|>"])
     vision = dict(
-        hidden_size=FEATURE, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4, image_size=IMAGE_SIZE, patch_size=8,
+        hidden_size=FEATURE, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4, image_size=IMAGE_SIZE,
+        patch_size=PATCH_SIZE,
     )
     text = TEXT_TOWER | SHARED | ids | {"vocab_size": len(vocabulary)}
     both = CLIPConfig(vision_config=vision | SHARED, text_config=text, projection_dim=FEATURE, architectures=["CLIPModel"])
