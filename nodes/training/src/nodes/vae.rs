@@ -2,7 +2,7 @@
 
 use crate::dataset::Dataset;
 use crate::model_files;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Trained};
 use crate::parts::whole_latents;
 use crate::setup::{self, Defaults, Setup};
 use crate::stages::pixels;
@@ -35,7 +35,14 @@ pub fn definition() -> NodeDefinition {
             "Side of the squares that are cut from the pictures at random places to train on: quicker steps, and detail \
              keeps its size; 0 for whole pictures.",
         )
-        .unit("px");
+        .unit("px")
+        .parameter(
+            "encoder",
+            "Encoder",
+            Domain::Choice { default: "trained".to_owned(), choices: vec!["trained".to_owned(), "frozen".to_owned()] },
+            "frozen: the decoder alone is trained on, and pictures keep their latents, so that a UNet that was trained on \
+             them still fits. It needs `begin` = models.",
+        );
     NodeDefinition::new(description, |run| pool::with_threads(run.threads(), || vae(run)))
 }
 
@@ -50,31 +57,49 @@ fn vae(run: &Run) -> Result<Outputs, Failure> {
         crop => crop.min(side),
     };
     whole_latents(&config, "crop", crop)?;
+    let frozen = run.string("encoder")? == "frozen";
+    if frozen && !continues {
+        return Err(Failure::parameter("encoder", "trained where `begin` is afresh", "`frozen`")
+            .remedy("set `begin` to models, or `encoder` to trained"));
+    }
     let dataset = Dataset::open(&dataset)?;
     let stage = VaeStage { config: config.clone(), dataset, side, crop, seed: plan.seed, dtype };
-    let parameters = Parameters::new(&device, plan.seed, |_| true);
+    let all: Trained = |_| true;
+    let decoder: Trained = |name| name.starts_with("vae.decoder.") || name.starts_with("vae.post_quant_conv.");
+    let parameters = Parameters::new(&device, plan.seed, if frozen { decoder } else { all });
     if continues {
         model_files::load_vae(&parameters, &folder)?;
     }
     model_files::check(&parameters, &folder, continues, |w| {
         Ok((Encoder::new(&w.pp("vae"), &config)?, Decoder::new(&w.pp("vae"), &config)?))
     })?;
-    if ["quant_conv", "post_quant_conv"].iter().any(|name| parameters.shape(&format!("vae.{name}.weight")).is_none()) {
+    if !frozen
+        && ["quant_conv", "post_quant_conv"]
+            .iter()
+            .any(|name| parameters.shape(&format!("vae.{name}.weight")).is_none())
+    {
         return Err(Failure::file(folder.join("config.json"), "a VAE without quant_conv or post_quant_conv")
             .expected("both, since they take the latents to mean 0 and deviation 1 after the training")
             .remedy("leave `use_quant_conv` and `use_post_quant_conv` out"));
     }
     let trained = train(run, &plan, &stage, &parameters)?;
+    if !frozen {
+        normalise_latents(&trained, &stage)?;
+    }
+    let file = folder.join("diffusion_pytorch_model.safetensors");
+    model_files::write_finished(&plan, &[(file, trained.below("vae"))])?;
+    Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
+}
 
-    let measured: Vec<_> = (0..MEASURED.min(stage.dataset.len()))
-        .map(|i| Ok(stage.dataset.pair(i, side)?.source))
-        .collect::<Result<_, Failure>>()?;
-    let (mean, mut deviation) = moments(&trained, &config, &measured).map_err(WeightsError::from)?;
+/// Brings the latents of the data set's first sources to mean 0 and deviation 1.
+fn normalise_latents(trained: &Parameters, stage: &VaeStage) -> Result<(), Failure> {
+    let VaeStage { config, dataset, side, .. } = stage;
+    let measured: Vec<_> =
+        (0..MEASURED.min(dataset.len())).map(|i| Ok(dataset.pair(i, *side)?.source)).collect::<Result<_, Failure>>()?;
+    let (mean, mut deviation) = moments(trained, config, &measured).map_err(WeightsError::from)?;
     // The UNet is given latents times the config's factor: these are what has deviation 1.
     deviation.iter_mut().for_each(|deviation| *deviation *= config.scaling_factor.abs() as f32);
-    normalise(&trained, &mean, &deviation).map_err(WeightsError::from)?;
-    model_files::write(&folder.join("diffusion_pytorch_model.safetensors"), &trained.below("vae"))?;
-    Ok(Outputs::new().with("models", Value::text(models.display().to_string())))
+    Ok(normalise(trained, &mean, &deviation).map_err(WeightsError::from)?)
 }
 
 /// Mean and deviation of each channel of the latents' modes.

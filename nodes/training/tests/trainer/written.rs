@@ -175,6 +175,38 @@ fn users_files_are_trained_on_as_they_are() {
     }
 }
 
+/// A UNet that was trained on a VAE's latents still fits after the decoder alone was trained on.
+#[test]
+fn a_frozen_encoder_stays_as_it_is_while_the_decoder_learns() {
+    let (models, dataset) = (models::miniature(), models::scenes(2));
+    let folder = models.path().join("instruct-pix2pix/vae");
+    let train = |begin: &str| {
+        let work = tempfile::tempdir().unwrap();
+        let changes = json!({
+            "models": models.path(), "work": work.path(), "begin": begin, "encoder": "frozen", "steps": 2, "batch": 2,
+            "part": 1, "side": 64, "device": "cpu", "learning_rate": 1e-3, "ema": 0.0,
+        });
+        node(&Host::of(2), "training.vae", dataset.path(), &changes)
+    };
+    let afresh = train("afresh").unwrap_err();
+    assert_eq!((afresh.kind, afresh.place.as_str()), (FailureKind::Parameter, "encoder"), "{afresh}");
+    assert!(afresh.remedy.contains("models"), "{afresh}");
+
+    // From the second time on the attention's names are today's, before and after.
+    train("models").unwrap();
+    let before = tensors(&folder);
+    train("models").unwrap();
+    let after = tensors(&folder);
+    let of = |parts: [&'static str; 2]| move |name: &&String| parts.iter().any(|part| name.starts_with(part));
+    let (encoder, decoder) = (of(["encoder.", "quant_conv."]), of(["decoder.", "post_quant_conv."]));
+    assert!(before.keys().eq(after.keys()) && before.keys().all(|name| encoder(&name) || decoder(&name)));
+    for name in before.keys().filter(encoder) {
+        assert!(before[name] == after[name], "{name} changed");
+    }
+    let moved = before.keys().filter(decoder).filter(|name| before[*name] != after[*name]).count();
+    assert!(moved > before.keys().filter(decoder).count() / 2, "{moved} tensors of the decoder moved");
+}
+
 /// InstructPix2Pix' tower stays as it is unless it is told to learn; then what is written is a tower that is read again.
 #[test]
 fn the_text_tower_learns_with_the_unet_only_where_that_is_said() {
