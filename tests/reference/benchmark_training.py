@@ -5,7 +5,8 @@ in Rust is compared with, on the same machine and with as many threads.
 
 A step is forward, backward, clipping and AdamW. denoiser: UNet, batch 32, latents 16 × 16, conditioning 77 × 128. llava: LLaMA
 and projector, batch 16 of 140 tokens of which 64 are patches. mgie: both losses at once, what is trained in MGIE's own stage,
-batch 16. The median step counts; the first two are left out.
+batch 16. vae: batch 8 of 128 × 128 pictures. clip: 32 pictures of 128 × 128 and 32 captions of 24 tokens against each other.
+The median step counts; the first two are left out.
 """
 
 import argparse
@@ -14,14 +15,15 @@ import statistics
 import time
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import CLIPConfig, CLIPModel, LlamaConfig, LlamaForCausalLM
 
 from edit_mapper import EditMapper
 from places import SMALL
 
 TOKENS, PATCHES, ANSWER, ADDED = 140, 64, 24, 8
+SIDE, CAPTION = 128, 24
 
 
 class Llava(nn.Module):
@@ -54,6 +56,30 @@ def noise_loss(unet, context):
     batch = context.shape[0]
     predicted = unet(torch.randn(batch, 8, 16, 16), torch.randint(1000, (batch,)), context).sample
     return nn.functional.mse_loss(predicted, torch.randn(batch, 4, 16, 16))
+
+
+def vae():
+    folder, batch = SMALL / "instruct-pix2pix" / "vae", 8
+    model = AutoencoderKL.from_config(AutoencoderKL.load_config(folder))
+
+    def loss():
+        pictures = torch.rand(batch, 3, SIDE, SIDE) * 2 - 1
+        latents = model.encode(pictures).latent_dist
+        off = model.decode(latents.sample()).sample - pictures
+        return off.abs().mean() + off.square().mean() + 1e-6 * latents.kl().mean()
+
+    return batch, model.parameters(), loss
+
+
+def clip():
+    config, batch = CLIPConfig.from_pretrained(SMALL / "clip-vit-large-patch14"), 32
+    model = CLIPModel(config)
+
+    def loss():
+        ids = torch.randint(config.text_config.vocab_size, (batch, CAPTION))
+        return model(input_ids=ids, pixel_values=torch.randn(batch, 3, SIDE, SIDE), return_loss=True).loss
+
+    return batch, model.parameters(), loss
 
 
 def denoiser():
@@ -102,7 +128,7 @@ def measure(made, seconds):
 
 
 def main():
-    stages = {"denoiser": denoiser, "llava": llava, "mgie": mgie}
+    stages = {"vae": vae, "clip": clip, "denoiser": denoiser, "llava": llava, "mgie": mgie}
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=20)

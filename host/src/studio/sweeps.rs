@@ -9,6 +9,7 @@ use super::theme;
 use crate::document::Document;
 use crate::editing::Edit;
 use crate::engine::{CancelToken, Carried, Engine, RunError, RunOptions, Silent};
+use crate::overwriting::{Taken, named_by, paths};
 use crate::plugins::Catalogue;
 use crate::sweeping::{Axis, CELL_WIDTH, Cell, Sheet, Sweep, SweepEvent};
 use eframe::egui;
@@ -22,6 +23,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// The node type that writes a picture to a file.
 const SAVE: &str = "image.save";
+
+/// Where the window opens: menu and tool bar stay in sight.
+const BELOW_TOOLS: egui::Vec2 = egui::vec2(20.0, 76.0);
 
 /// One parameter and its values, as typed.
 #[derive(Clone, Debug, Default)]
@@ -150,6 +154,7 @@ impl Sweeps {
         let room = ctx.content_rect();
         let mut open = true;
         let window = Window::new("Sweep").open(&mut open).collapsible(false).resizable(true);
+        let window = window.default_pos(room.min + BELOW_TOOLS);
         let size = [760.0_f32.min(room.width() - 60.0), 540.0_f32.min(room.height() - 120.0)];
         window.default_size(size).show(ctx, |ui| {
             ui.label(RichText::new("Values: 5, 7.5, 10 or 1..9:2").color(theme::of(ui).dim));
@@ -257,11 +262,29 @@ impl Sweeps {
         self.viewer.show(ui, Some(&sheet), None);
     }
 
+    /// The files that cells of a sweep read.
+    fn files_read(&self, sweep: &Sweep) -> Taken {
+        let mut taken = Taken::default();
+        for cell in sweep.cells() {
+            for (node, parameter, path) in paths(&sweep.document_of(&cell), self.engine.catalogue()) {
+                if !path.written && !path.text.is_empty() {
+                    taken.read(&self.folder.join(&path.text), &named_by(&node, &parameter));
+                }
+            }
+        }
+        taken
+    }
+
     /// Writes the sheet, on a thread: a disk may be slow.
     fn save(&mut self, options: &RunOptions) {
         let Some((sweep, sheet)) = self.sweep.as_ref().zip(self.sheet.clone()) else { return };
         let (engine, sender, wake) = (Arc::clone(&self.engine), self.sender.clone(), Arc::clone(&self.wake));
-        let path = options.folder.join(self.path.trim()).display().to_string();
+        let path = options.folder.join(self.path.trim());
+        if let Err(why) = self.files_read(sweep).write(&path, "the sheet") {
+            self.said = (format!("{}, which {why} and would be lost; name another file", path.display()), true);
+            return;
+        }
+        let path = path.display().to_string();
         let mut options = options.clone();
         options.cancel = CancelToken::new();
         // It carries the graph that was swept, whatever has become of it since.

@@ -53,6 +53,27 @@ fn a_sheet_is_saved_as_a_picture() {
 }
 
 #[test]
+fn a_sheet_is_not_saved_over_a_file_that_a_cell_reads() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("sheet.png"), "ours").unwrap();
+    let graph = json!({
+        "photo": { "type": "pic.make", "params": { "value": 1.0 } },
+        "read": { "type": "test.read", "params": { "path": "sheet.png" } },
+    });
+    let mut seen = desk.open(Some(desk.graph("sweep.json", graph)));
+    seen.select("photo");
+    seen.secondary("Value label");
+    seen.click("Sweep…");
+    seen.type_into("Across: values", "2, 4");
+    seen.harness_click("Run sweep");
+    seen.until("the sweep is over", |studio| !studio.sweeps().is_running() && studio.sweeps().sheet().is_some());
+    seen.harness_click("Save sheet");
+    seen.rest();
+    assert!(seen.has_text("is read by node `read`, parameter `path`"), "{:?}", seen.labels());
+    assert_eq!(std::fs::read_to_string(desk.path("sheet.png")).unwrap(), "ours");
+}
+
+#[test]
 fn values_that_the_parameter_does_not_take_are_told_and_nothing_runs() {
     let desk = Desk::new();
     let mut seen = desk.open(Some(desk.graph("one.json", json!({ "photo": { "type": "pic.make" } }))));
