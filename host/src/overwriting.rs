@@ -51,18 +51,45 @@ impl Taken {
         self.0.insert(place(file), format!("is read by {by}"));
     }
 
+    /// The file that a graph was opened from.
+    pub fn graph(&mut self, file: &Path) {
+        self.0.insert(place(file), "carries this graph".to_owned());
+    }
+
+    /// Takes in what others have.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// Who has a file, in words that follow its path; none where it may be written.
+    #[must_use]
+    pub fn why_not(&self, file: &Path) -> Option<&str> {
+        self.0.get(&place(file)).map(String::as_str)
+    }
+
     /// Takes a file to write it.
     ///
     /// # Errors
     /// Who has it already, in words that follow the path: it would be lost.
     pub fn write(&mut self, file: &Path, by: &str) -> Result<(), String> {
-        let at = place(file);
-        if let Some(why) = self.0.get(&at) {
-            return Err(why.clone());
+        if let Some(why) = self.why_not(file) {
+            return Err(why.to_owned());
         }
-        self.0.insert(at, format!("is written by {by}"));
+        self.0.insert(place(file), format!("is written by {by}"));
         Ok(())
     }
+}
+
+/// The files that a graph reads.
+#[must_use]
+pub fn read(document: &Document, catalogue: &Catalogue, folder: &Path) -> Taken {
+    let mut taken = Taken::default();
+    for (node, parameter, path) in paths(document, catalogue) {
+        if !path.written && !path.text.is_empty() {
+            taken.read(&folder.join(&path.text), &named_by(&node, &parameter));
+        }
+    }
+    taken
 }
 
 /// Whether two paths name one file.
@@ -91,14 +118,11 @@ pub fn named_by(node: &str, parameter: &str) -> String {
 #[must_use]
 pub fn problems(document: &Document, catalogue: &Catalogue, folder: &Path, targets: &Targets) -> Vec<Problem> {
     let running = needed(document, catalogue, targets);
-    let paths = paths(document, catalogue).into_iter().filter(|(_, _, path)| !path.text.is_empty());
-    let (written, read): (Vec<_>, Vec<_>) = paths.partition(|(_, _, path)| path.written);
-    let mut taken = Taken::default();
-    for (node, parameter, path) in &read {
-        taken.read(&folder.join(&path.text), &named_by(node, parameter));
-    }
+    let mut taken = read(document, catalogue, folder);
     let mut problems = Vec::new();
-    for (node, parameter, path) in written.iter().filter(|(node, _, _)| running.contains(node)) {
+    let paths = paths(document, catalogue);
+    let written = paths.iter().filter(|(_, _, path)| path.written && !path.text.is_empty());
+    for (node, parameter, path) in written.filter(|(node, _, _)| running.contains(node)) {
         let file = folder.join(&path.text);
         if let Err(why) = taken.write(&file, &named_by(node, parameter)) {
             let problem = Problem::error(node, Place::Parameter(parameter.clone()), "a file of its own");

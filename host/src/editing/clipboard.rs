@@ -6,11 +6,19 @@ use super::edit::Refusal;
 use super::layout::{self, Frame, Note};
 use super::naming;
 use crate::document::{Document, Wire};
+use crate::engine::move_paths;
+use crate::plugins::Catalogue;
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// The key of a copy's text that names the folder that its relative paths are relative to.
+const FOLDER: &str = "copied_from";
 
 /// Nodes as the text of a graph, with the wires among them and their layout. Names that the graph lacks are passed over.
+/// `folder` is the graph's.
 #[must_use]
-pub fn copy(document: &Document, nodes: &[String]) -> String {
+pub fn copy(document: &Document, nodes: &[String], folder: &Path) -> String {
     let wanted: HashSet<&str> = nodes.iter().map(String::as_str).collect();
     let mut copied = Document::default();
     for (name, node) in document.nodes.iter().filter(|(name, _)| wanted.contains(name.as_str())) {
@@ -25,7 +33,21 @@ pub fn copy(document: &Document, nodes: &[String]) -> String {
         }
         layout::set_collapsed(&mut copied, name, layout::is_collapsed(document, name));
     }
-    copied.to_text()
+    let text = copied.to_text();
+    let Ok(Value::Object(mut keys)) = serde_json::from_str(&text) else { return text };
+    keys.insert(FOLDER.to_owned(), folder.to_string_lossy().into());
+    serde_json::to_string_pretty(&keys).unwrap_or(text)
+}
+
+/// A copy's text as a graph in `folder` needs it: relative paths name the same files as where they were copied.
+#[must_use]
+pub fn brought_to(folder: &Path, text: String, catalogue: &Catalogue) -> String {
+    let keys: Option<Value> = serde_json::from_str(&text).ok();
+    let from = keys.as_ref().and_then(|keys| keys.get(FOLDER)?.as_str()).map(Path::new);
+    let Some(from) = from.filter(|from| *from != folder) else { return text };
+    let Ok(mut document) = Document::parse(&text) else { return text };
+    move_paths(&mut document, catalogue, from, folder);
+    document.to_text()
 }
 
 /// Frames and notes alone, as the text of a graph.

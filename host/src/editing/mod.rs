@@ -20,7 +20,7 @@ mod recovery;
 mod session;
 mod wiring;
 
-pub use clipboard::{copy, copy_boxes};
+pub use clipboard::{brought_to, copy, copy_boxes};
 pub use edit::{Edge, Edit, NewWire, Refusal};
 pub use layout::{Frame, Note};
 pub use recent::Recent;

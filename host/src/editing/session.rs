@@ -29,6 +29,8 @@ pub struct Session {
     /// Positions of nodes that the file gave none. They come into the document with the first edit, so that looking at
     /// a graph changes nothing.
     placed: HashMap<String, [f32; 2]>,
+    opened: Option<PathBuf>,
+    renames: Vec<(String, String)>,
 }
 
 /// Why a graph was not saved.
@@ -67,6 +69,7 @@ impl Session {
         let opened = Document::open(path)?;
         let file = (!opened.in_picture).then(|| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         let mut session = Self::of(opened.document, opened.folder, file);
+        session.opened = Some(path.to_owned());
         session.on_disk = session.file.is_some().then(|| OnDisk::of(&opened.contents));
         Ok(session)
     }
@@ -97,6 +100,8 @@ impl Session {
             selection: IndexSet::new(),
             revision: 0,
             is_saved: true,
+            opened: None,
+            renames: Vec::new(),
         }
     }
 
@@ -116,6 +121,17 @@ impl Session {
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// The file or the picture that it was opened from; none where it was begun here.
+    #[must_use]
+    pub fn opened(&self) -> Option<&Path> {
+        self.opened.as_deref()
+    }
+
+    /// Which nodes got another name, from and to, since this was asked last: by edits, undo and redo.
+    pub fn take_renames(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.renames)
     }
 
     /// What a title bar calls it.
@@ -349,6 +365,7 @@ impl Session {
         let follow =
             |name: String| renamed.iter().fold(name, |name, (from, to)| if name == *from { to.clone() } else { name });
         self.selection = std::mem::take(&mut self.selection).into_iter().map(follow).collect();
+        self.renames.extend_from_slice(renamed);
     }
 }
 

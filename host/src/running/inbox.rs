@@ -2,7 +2,7 @@
 //! other's place, so that the inbox stays small.
 
 use super::log::{LINES, LogLine};
-use crate::engine::{Event, Observer, RunError, RunReport};
+use crate::engine::{Event, NodeFailure, Observer, RunError, RunReport};
 use crate::validate::Problem;
 use mgie_plugin_api::{Level, Value};
 use std::collections::{HashMap, VecDeque};
@@ -42,7 +42,7 @@ pub(super) enum Step {
 /// How a run ended.
 pub(super) enum End {
     Done(RunReport),
-    Failed(RunReport),
+    Failed(RunReport, Option<NodeFailure>),
     Cancelled(RunReport),
     Wrong(Vec<Problem>),
 }
@@ -51,7 +51,7 @@ impl From<RunError> for End {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Invalid(problems) => Self::Wrong(problems),
-            RunError::Failed { report, .. } => Self::Failed(report),
+            RunError::Failed { report, failures } => Self::Failed(report, failures.into_iter().next()),
             RunError::Cancelled { report } => Self::Cancelled(report),
         }
     }

@@ -15,7 +15,7 @@ use super::sockets::{self, Sockets};
 use super::sweeps::Sweeps;
 use super::{menu, theme};
 use crate::editing::{Recent, Recovery, Session};
-use crate::engine::{Engine, Targets, resident_bytes};
+use crate::engine::{Engine, resident_bytes};
 use crate::models::{Models, Origin};
 use crate::plugins::Catalogue;
 use crate::running::Runner;
@@ -61,8 +61,8 @@ pub struct Studio {
     pub(super) said: (String, bool),
     pub(super) toasts: Vec<(String, f64)>,
     pub(super) actions: Vec<Action>,
-    /// What was run last: a change runs it again.
-    pub(super) last_targets: Option<Targets>,
+    /// The nodes that were run to last, which a change runs again; none for all results.
+    pub(super) run_again: Vec<String>,
     /// When a change is to be run, in the time of the window.
     pub(super) run_at: Option<f64>,
     pub(super) was_running: bool,
@@ -138,7 +138,7 @@ impl Studio {
             said: (String::new(), false),
             toasts: Vec::new(),
             actions: Vec::new(),
-            last_targets: None,
+            run_again: Vec::new(),
             run_at: None,
             was_running: false,
             kept_at: 0.0,
@@ -355,10 +355,11 @@ impl Studio {
         let name = self.session.name();
         if let Some(answer) = self.dialog.as_mut().and_then(|dialog| dialog.show(&ctx, &name, &mut self.picker)) {
             self.dialog = None;
+            self.picker.forget_fields();
             self.answer(answer, &ctx);
         }
         let options = self.options();
-        self.sweeps.show(&ctx, self.session.document(), &options, &mut self.actions);
+        self.sweeps.show(&ctx, &self.session, &options, &mut self.actions);
         shortcuts::show(&ctx, &mut self.switches.shortcuts);
         if let Some((text, until)) = self.toasts.last() {
             let colours = theme::of(ui);

@@ -8,7 +8,6 @@ use super::palette::Palette;
 use super::panels::dialogs::{Dialog, Then};
 use crate::document::Off;
 use crate::editing::{Edge, Edit, copy};
-use crate::engine::Targets;
 use eframe::egui;
 use egui::{Context, Vec2, vec2};
 
@@ -65,7 +64,7 @@ impl Studio {
             }
             Action::Open(path) => self.unless_unsaved(Then::Open(path), ctx),
             Action::SaveAs(path) => self.save_as(&path, ctx),
-            Action::RunTo(nodes) => self.run(Targets { nodes, ..Targets::default() }, ctx),
+            Action::RunTo(nodes) => self.run_to(nodes, ctx),
             Action::Sweep { node, parameter } => self.sweeps.begin(&node, &parameter),
             Action::View(output) => {
                 self.switches.viewer = true;
@@ -128,7 +127,7 @@ impl Studio {
                     return self.copy_chosen(&chosen, command == Command::Cut, ctx);
                 }
                 let nodes: Vec<String> = self.session.selection().iter().cloned().collect();
-                ctx.copy_text(copy(self.session.document(), &nodes));
+                ctx.copy_text(copy(self.session.document(), &nodes, self.session.folder()));
                 self.say(format!("Copied {}", count(nodes.len())));
                 if command == Command::Cut {
                     self.edit(Edit::Delete { nodes }, ctx);
@@ -208,10 +207,10 @@ impl Studio {
             Command::Wider => self.resize_chosen(vec2(STEP, 0.0), ctx),
             Command::Shorter => self.resize_chosen(vec2(0.0, -STEP), ctx),
             Command::Taller => self.resize_chosen(vec2(0.0, STEP), ctx),
-            Command::Run => self.run(self.all_results(), ctx),
+            Command::Run => self.run_to(Vec::new(), ctx),
             Command::RunSelected => {
                 let nodes = self.session.selection().iter().cloned().collect();
-                self.run(Targets { nodes, ..Targets::default() }, ctx);
+                self.run_to(nodes, ctx);
             }
             Command::Cancel => {
                 self.runner.cancel();

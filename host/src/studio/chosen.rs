@@ -5,7 +5,7 @@ use super::action::BoxId;
 use super::app::Studio;
 use super::canvas::{self, Look};
 use super::frames::{self, Placed};
-use crate::editing::{Edit, Frame, Note};
+use crate::editing::{Edit, Frame, Note, brought_to};
 use eframe::egui;
 use egui::{Context, Vec2};
 
@@ -118,6 +118,12 @@ impl Studio {
     pub(super) fn paste(&mut self, edit: Edit, ctx: &Context) {
         let before = frames::all(&self.session);
         let revision = self.session.revision();
+        let edit = match edit {
+            Edit::Paste { text, at } => {
+                Edit::Paste { text: brought_to(self.session.folder(), text, &self.catalogue()), at }
+            }
+            other => other,
+        };
         self.edit(edit, ctx);
         if self.session.revision() == revision || !self.session.selection().is_empty() {
             return;

@@ -5,6 +5,7 @@ use super::panels::dialogs::{Answer, Dialog, Then};
 use super::parameters::{Wanted, relative};
 use crate::editing::{Edit, SaveError, Session};
 use crate::models::Models;
+use crate::overwriting;
 use eframe::egui;
 use egui::Context;
 use serde_json::{Map, Value};
@@ -55,7 +56,8 @@ impl Studio {
         self.looking.reset();
         self.sweeps.reset();
         self.palette = None;
-        self.last_targets = None;
+        self.run_again.clear();
+        self.picker.forget();
         self.run_at = None;
     }
 
@@ -130,6 +132,10 @@ impl Studio {
 
     fn save_there(&mut self, path: &Path, then: Option<Then>, ctx: &Context) {
         let catalogue = self.catalogue();
+        let read = overwriting::read(self.session.document(), &catalogue, self.session.folder());
+        if let Some(why) = read.why_not(path) {
+            return self.refuse(format!("{}, which {why} and would be lost; name another file", path.display()), ctx);
+        }
         match self.session.save_as(path, &catalogue) {
             Ok(()) => {
                 self.say(format!("Saved {}", path.display()));
@@ -163,6 +169,8 @@ impl Studio {
                 if let Some(recovery) = &mut self.recovery {
                     recovery.clear();
                 }
+                // Where what is opened instead cannot be opened, this graph stays, and is kept again.
+                self.kept_revision = None;
                 self.then(then, ctx);
             }
             Answer::Rename(from, to) => {

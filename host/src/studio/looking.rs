@@ -70,6 +70,13 @@ impl Looking {
         }
     }
 
+    /// Follows a node to another name.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        let pinned = self.pinned.iter_mut().map(|(output, _)| output);
+        let looked_at = self.viewed.iter_mut().chain(&mut self.compared).chain(pinned);
+        looked_at.filter(|output| output.node == from).for_each(|output| to.clone_into(&mut output.node));
+    }
+
     /// Whether the viewer is still empty.
     #[must_use]
     pub fn views_nothing(&self) -> bool {

@@ -4,7 +4,7 @@ use super::action::Output;
 use super::app::Studio;
 use super::canvas::seconds_text;
 use crate::engine::{RunOptions, Targets};
-use crate::running::{Ending, NodeState};
+use crate::running::Ending;
 use eframe::egui;
 use egui::Context;
 
@@ -38,11 +38,20 @@ impl Studio {
         options
     }
 
-    /// Runs, in the place of what is running.
-    pub(super) fn run(&mut self, targets: Targets, ctx: &Context) {
+    /// Runs to these nodes, or to all results where there are none, and remembers which for a change to run again.
+    pub(super) fn run_to(&mut self, nodes: Vec<String>, ctx: &Context) {
+        self.run_again = nodes;
+        self.run(ctx);
+    }
+
+    /// Runs to what was run to last, in the place of what is running. Of nodes that are gone or off nothing is wanted any more.
+    fn run(&mut self, ctx: &Context) {
         self.session.settle();
         let options = self.options();
-        self.last_targets = Some(targets.clone());
+        let there = &self.session.document().nodes;
+        self.run_again.retain(|name| there.get(name).is_some_and(|node| node.off.is_none()));
+        let nodes = self.run_again.clone();
+        let targets = if nodes.is_empty() { self.all_results() } else { Targets { nodes, ..Targets::default() } };
         self.run_at = None;
         self.was_running = true;
         self.said = (String::new(), false);
@@ -52,6 +61,11 @@ impl Studio {
 
     /// The graph has changed.
     pub(super) fn changed(&mut self, ctx: &Context) {
+        for (from, to) in self.session.take_renames() {
+            self.run_again.iter_mut().filter(|name| **name == from).for_each(|name| name.clone_from(&to));
+            self.looking.rename(&from, &to);
+            self.sweeps.rename(&from, &to);
+        }
         // What only moves nodes changes no result.
         if self.runner.edited(self.session.document()) && self.switches.auto_run {
             self.run_at = Some(ctx.input(|input| input.time) + REST);
@@ -79,9 +93,11 @@ impl Studio {
             return;
         }
         self.was_running = false;
-        let failed = self.session.document().nodes.keys().find_map(|name| match self.runner.state(name) {
-            NodeState::Failed { message, .. } => Some(format!("{name}: {message}")),
-            _ => None,
+        let failed = self.runner.failure().map(|failed| {
+            // The remedy stands on the node.
+            let mut told = failed.failure.clone();
+            told.remedy.clear();
+            format!("{}: {told}", failed.node)
         });
         match self.runner.ending() {
             Some(Ending::Done) => {
@@ -132,8 +148,7 @@ impl Studio {
         if let Some(at) = self.run_at {
             let held = ctx.input(|input| input.pointer.any_down());
             if now >= at && !held {
-                let targets = self.last_targets.clone().unwrap_or_else(|| self.all_results());
-                self.run(targets, ctx);
+                self.run(ctx);
             } else {
                 ctx.request_repaint_after_secs((at - now).max(0.05) as f32);
             }

@@ -7,9 +7,9 @@ use super::look::Viewer;
 use super::parameters;
 use super::theme;
 use crate::document::Document;
-use crate::editing::Edit;
+use crate::editing::{Edit, Session};
 use crate::engine::{CancelToken, Carried, Engine, RunError, RunOptions, Silent};
-use crate::overwriting::{Taken, named_by, paths};
+use crate::overwriting;
 use crate::plugins::Catalogue;
 use crate::sweeping::{Axis, CELL_WIDTH, Cell, Sheet, Sweep, SweepEvent};
 use eframe::egui;
@@ -17,7 +17,8 @@ use egui::{ComboBox, Context, Response, RichText, ScrollArea, TextEdit, Ui, Wind
 use mgie_plugin_api::Value;
 use serde_json::json;
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -107,10 +108,21 @@ impl Sweeps {
         self.sheet.as_ref()
     }
 
+    /// What it says of itself: how it ended, what was saved, why something was not done.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        &self.said.0
+    }
+
     /// Whether cells are still to come.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.cancel.is_some()
+    }
+
+    /// Follows a node to another name.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        self.typed.iter_mut().filter(|typed| typed.node == from).for_each(|typed| to.clone_into(&mut typed.node));
     }
 
     /// Stops it, and forgets it: another graph was opened.
@@ -147,11 +159,11 @@ impl Sweeps {
     }
 
     /// Shows the window.
-    pub fn show(&mut self, ctx: &Context, document: &Document, options: &RunOptions, actions: &mut Vec<Action>) {
+    pub fn show(&mut self, ctx: &Context, session: &Session, options: &RunOptions, actions: &mut Vec<Action>) {
         if !self.open {
             return;
         }
-        let room = ctx.content_rect();
+        let (document, room) = (session.document(), ctx.content_rect());
         let mut open = true;
         let window = Window::new("Sweep").open(&mut open).collapsible(false).resizable(true);
         let window = window.default_pos(room.min + BELOW_TOOLS);
@@ -163,7 +175,7 @@ impl Sweeps {
             axis(ui, "Down", &mut self.typed[1], document, &catalogue);
             self.buttons(ui, document, options);
             self.cells(ui, actions);
-            self.picture(ui, options);
+            self.picture(ui, session, options);
         });
         self.open = open;
     }
@@ -212,8 +224,12 @@ impl Sweeps {
         let work =
             Work { sweep: sweep.clone(), engine: Arc::clone(&self.engine), options, sender: self.sender.clone() };
         let wake = Arc::clone(&self.wake);
+        let sender = self.sender.clone();
         let started = std::thread::Builder::new().name("sweep".into()).spawn(move || {
-            work.run(wake.as_ref());
+            if catch_unwind(AssertUnwindSafe(|| work.run(wake.as_ref()))).is_err() {
+                let why = "the host panicked; report it to the makers of mgie".to_owned();
+                drop(sender.send(News::Ended(Some(why))));
+            }
             wake();
         });
         match started {
@@ -250,50 +266,45 @@ impl Sweeps {
         });
     }
 
-    fn picture(&mut self, ui: &mut Ui, options: &RunOptions) {
+    fn picture(&mut self, ui: &mut Ui, session: &Session, options: &RunOptions) {
         let Some(sheet) = self.sheet.clone() else { return };
         ui.horizontal(|ui| {
             let field = ui.add(TextEdit::singleline(&mut self.path).desired_width(280.0));
             parameters::rename(&field, "Path of the sheet");
             if ui.button("Save sheet").clicked() {
-                self.save(options);
+                self.save(session, options);
             }
         });
         self.viewer.show(ui, Some(&sheet), None);
     }
 
-    /// The files that cells of a sweep read.
-    fn files_read(&self, sweep: &Sweep) -> Taken {
-        let mut taken = Taken::default();
-        for cell in sweep.cells() {
-            for (node, parameter, path) in paths(&sweep.document_of(&cell), self.engine.catalogue()) {
-                if !path.written && !path.text.is_empty() {
-                    taken.read(&self.folder.join(&path.text), &named_by(&node, &parameter));
-                }
-            }
-        }
-        taken
-    }
-
     /// Writes the sheet, on a thread: a disk may be slow.
-    fn save(&mut self, options: &RunOptions) {
+    fn save(&mut self, session: &Session, options: &RunOptions) {
         let Some((sweep, sheet)) = self.sweep.as_ref().zip(self.sheet.clone()) else { return };
         let (engine, sender, wake) = (Arc::clone(&self.engine), self.sender.clone(), Arc::clone(&self.wake));
         let path = options.folder.join(self.path.trim());
-        if let Err(why) = self.files_read(sweep).write(&path, "the sheet") {
-            self.said = (format!("{}, which {why} and would be lost; name another file", path.display()), true);
-            return;
-        }
-        let path = path.display().to_string();
         let mut options = options.clone();
         options.cancel = CancelToken::new();
         // It carries the graph that was swept, whatever has become of it since.
         let (document, folder) = (sweep.document().clone(), self.folder.clone());
-        options.carried = Some(Arc::new(Carried { document, folder, destination: None }));
+        options.carried = Some(Arc::new(Carried { document, folder: folder.clone(), destination: None }));
+        let (sweep, now) = (sweep.clone(), session.document().clone());
+        let opened = [session.opened(), session.file()].map(|file| file.map(Path::to_owned));
         let work = move || {
-            let params = json!({ "path": path }).as_object().cloned().unwrap_or_default();
-            let called = engine.call(SAVE, &params, vec![("image".to_owned(), sheet)], &options, &Silent);
-            let saved = called.map(|_| path).map_err(|error| error.to_string());
+            let mut taken = overwriting::read(&now, engine.catalogue(), &options.folder);
+            for cell in sweep.cells() {
+                taken.extend(overwriting::read(&sweep.document_of(&cell), engine.catalogue(), &folder));
+            }
+            opened.iter().flatten().for_each(|file| taken.graph(file));
+            let saved = match taken.why_not(&path) {
+                Some(why) => Err(format!("{}, which {why} and would be lost; name another file", path.display())),
+                None => {
+                    let path = path.display().to_string();
+                    let params = json!({ "path": path }).as_object().cloned().unwrap_or_default();
+                    let called = engine.call(SAVE, &params, vec![("image".to_owned(), sheet)], &options, &Silent);
+                    called.map(|_| path).map_err(|error| error.to_string())
+                }
+            };
             drop(sender.send(News::Saved(saved)));
             wake();
         };

@@ -2,9 +2,10 @@
 
 use crate::desk::{Desk, add, connect, names, set, socket};
 use mgie_host::document::{Document, Off};
-use mgie_host::editing::{Edge, Edit, Frame, NewWire, Note, copy, why_not};
+use mgie_host::editing::{Edge, Edit, Frame, NewWire, Note, brought_to, copy, why_not};
 use serde_json::json;
 use std::collections::HashMap;
+use std::path::Path;
 
 #[test]
 fn every_edit_is_one_step_with_a_name_that_can_be_undone_and_made_again() {
@@ -243,12 +244,28 @@ fn duplicates_keep_the_wires_among_them_and_those_that_come_in() {
 }
 
 #[test]
+fn what_was_copied_reads_the_same_files_in_a_graph_of_another_folder() {
+    let desk = Desk::new(json!({ "read": { "type": "test.read", "params": { "path": "photos/a.txt" } } }));
+    let text = copy(desk.session.document(), &names(&["read"]), Path::new("/graphs/one"));
+    for (folder, expected) in [
+        ("/graphs/one", "photos/a.txt"),
+        ("/graphs/two", "../one/photos/a.txt"),
+        ("/graphs/one/photos", "a.txt"),
+        ("/elsewhere", "/graphs/one/photos/a.txt"),
+    ] {
+        let text = brought_to(Path::new(folder), text.clone(), &desk.catalogue);
+        let pasted = Document::parse(&text).unwrap();
+        assert_eq!(pasted.nodes["read"].params["path"], expected, "in {folder}");
+    }
+}
+
+#[test]
 fn what_was_copied_is_a_graph_that_can_be_pasted_here_and_elsewhere() {
     let mut desk = Desk::sums();
     desk.make(Edit::Move { nodes: vec![("sum".into(), [100.0, 50.0]), ("total".into(), [400.0, 60.0])] });
     desk.make(Edit::SetOff { nodes: names(&["sum"]), off: Some(Off::Mute) });
     desk.make(Edit::Collapse { nodes: names(&["total"]), collapsed: true });
-    let text = copy(desk.session.document(), &names(&["total", "sum", "nobody"]));
+    let text = copy(desk.session.document(), &names(&["total", "sum", "nobody"]), desk.session.folder());
     let copied = Document::parse(&text).unwrap();
     assert_eq!(copied.nodes.len(), 2);
     assert!(copied.nodes["sum"].inputs.is_empty(), "wires that come from elsewhere stay there");

@@ -1,9 +1,11 @@
 //! Opening, saving, closing, recovering.
 
 use crate::desk::{Desk, Seen};
+use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use mgie_host::document::Document;
+use mgie_host::studio::action::Action;
 use serde_json::json;
 
 #[test]
@@ -89,6 +91,34 @@ fn a_graph_that_another_program_changed_is_asked_about_before_it_is_saved_over()
 }
 
 #[test]
+fn enter_does_what_the_button_that_the_keyboard_is_on_says() {
+    let desk = Desk::new();
+    let graph = desk.graph("a.json", json!({ "one": { "type": "test.number", "params": { "value": 1.0 } } }));
+    let mut seen = desk.open(Some(graph));
+    seen.select("one");
+    seen.type_into("Value", "4");
+    seen.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    seen.harness.get_by_role_and_label(Role::Button, "Cancel").focus();
+    seen.rest();
+    seen.key(Modifiers::NONE, Key::Enter);
+    assert!(!seen.has("Cancel"), "{:?}", seen.labels());
+    assert_eq!(desk.read("a.json")["nodes"]["one"]["params"]["value"], 1.0);
+    assert!(!seen.studio().session().is_saved());
+}
+
+#[test]
+fn a_graph_is_not_saved_over_a_file_that_it_reads() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("a.txt"), "ours").unwrap();
+    let graph = json!({ "read": { "type": "test.read", "params": { "path": "a.txt" } } });
+    let mut seen = desk.open(Some(desk.graph("a.json", graph)));
+    seen.harness.state_mut().act(Action::SaveAs(desk.path("a.txt")));
+    seen.rest();
+    assert!(seen.studio().said().0.contains("is read by node `read`"), "{:?}", seen.studio().said());
+    assert_eq!(std::fs::read_to_string(desk.path("a.txt")).unwrap(), "ours");
+}
+
+#[test]
 fn what_a_killed_studio_had_not_saved_is_recovered() {
     let desk = Desk::new();
     let mut seen = desk.open(Some(desk.graph("a.json", json!({ "one": { "type": "test.number" } }))));
@@ -99,7 +129,7 @@ fn what_a_killed_studio_had_not_saved_is_recovered() {
     drop(seen);
     let mut seen = desk.open(None);
     assert!(seen.has("Recover unsaved work?"), "{:?}", seen.labels());
-    seen.click("Recover");
+    seen.key(Modifiers::NONE, Key::Enter);
     assert_eq!(seen.parameter("one", "value"), Some(json!(4.0)));
     assert!(!seen.studio().session().is_saved());
     assert_eq!(seen.studio().session().file(), Some(desk.path("a.json").as_path()));

@@ -1,7 +1,7 @@
 //! The widgets of parameters: each changes the document, and one undo takes that back.
 
 use crate::desk::{Desk, Seen};
-use eframe::egui::{Event, Key, Modifiers, Rect, pos2};
+use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, pos2};
 use mgie_host::engine::{Budgets, Engine};
 use mgie_host::plugins::Catalogue;
 use mgie_host::studio::{Setup, Studio};
@@ -57,6 +57,40 @@ fn slide(seen: &mut Seen, slider: &str, from: f32, to: f32) {
     let rect: Rect = seen.harness_rect(slider);
     let at = |share: f32| pos2(rect.left() + rect.width() * share, rect.center().y);
     seen.drag(at(from), at(to));
+}
+
+/// A quick hand lets go while the mouse still moves.
+#[test]
+fn a_slider_that_is_let_go_in_the_frame_of_its_last_move_is_one_step() {
+    for (slider, parameter) in [("Strength (slider)", "strength"), ("Steps (slider)", "steps")] {
+        let desk = Desk::new();
+        let mut seen = open(&desk);
+        let value = |seen: &Seen| seen.parameter("all", parameter).and_then(|value| value.as_f64());
+        for (from, to) in [(0.2, 0.5), (0.5, 0.9)] {
+            let rect: Rect = seen.harness_rect(slider);
+            let at = |share: f32| pos2(rect.left() + rect.width() * share, rect.center().y);
+            let button = |at: Pos2, pressed: bool| Event::PointerButton {
+                pos: at,
+                button: PointerButton::Primary,
+                pressed,
+                modifiers: Modifiers::NONE,
+            };
+            seen.harness.event(Event::PointerMoved(at(from)));
+            seen.harness.step();
+            seen.harness.event(button(at(from), true));
+            seen.harness.step();
+            seen.harness.event(Event::PointerMoved(at((from + to) / 2.0)));
+            seen.harness.step();
+            seen.harness.input_mut().events.extend([Event::PointerMoved(at(to)), button(at(to), false)]);
+            seen.rest();
+        }
+        let second = value(&seen);
+        undo(&mut seen);
+        let first = value(&seen);
+        assert!(first.is_some() && first != second, "{slider}: {first:?}, then {second:?}");
+        undo(&mut seen);
+        assert_eq!(value(&seen), None, "{slider}");
+    }
 }
 
 #[test]

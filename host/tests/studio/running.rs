@@ -3,6 +3,7 @@
 use crate::desk::{Desk, Seen};
 use eframe::egui::{Event, Key, Modifiers, Rect, pos2};
 use egui_kittest::kittest::Queryable;
+use mgie_host::editing::Edit;
 use mgie_host::running::NodeState;
 use mgie_host::studio::action::Action;
 use serde_json::json;
@@ -41,6 +42,31 @@ fn a_change_runs_again_where_that_is_switched_on() {
     seen.until("the change was run", |studio| {
         studio.runner().value("sum", "number").and_then(|value| value.as_number()) == Some(10.0)
     });
+}
+
+#[test]
+fn what_runs_again_follows_a_node_to_another_name_and_lets_go_of_one_that_is_gone() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    seen.click("Run on change (tool)");
+    seen.select("sum");
+    seen.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+    seen.until("it has run", |studio| !studio.runner().is_running() && studio.runner().report().is_some());
+    seen.harness.state_mut().act(Action::Edit(Edit::Rename { from: "sum".into(), to: "total".into() }));
+    seen.harness.state_mut().act(Action::Edit(Edit::SetParameter {
+        node: "one".into(),
+        parameter: "value".into(),
+        value: json!(9.0),
+    }));
+    seen.until("the change was run", |studio| {
+        studio.runner().value("total", "number").and_then(|value| value.as_number()) == Some(10.0)
+    });
+    seen.harness.state_mut().act(Action::Edit(Edit::Delete { nodes: vec!["total".into()] }));
+    for _ in 0..40 {
+        seen.harness.step();
+    }
+    seen.rest();
+    assert!(!seen.studio().said().1, "{:?}", seen.studio().said());
 }
 
 #[test]
@@ -107,6 +133,32 @@ fn a_failing_node_shows_what_is_wrong_and_what_to_do() {
     assert!(seen.has_text("[256, 768]"), "{:?}", seen.labels());
     assert!(seen.has("→ wire in another"), "{:?}", seen.labels());
     assert!(seen.studio().said().1);
+}
+
+#[test]
+fn the_viewer_follows_a_node_to_another_name_and_back() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("photo.json", json!({ "photo": { "type": "pic.make" } }))));
+    seen.run();
+    assert!(seen.has("photo.image"), "{:?}", seen.labels());
+    seen.harness.state_mut().act(Action::Edit(Edit::Rename { from: "photo".into(), to: "shot".into() }));
+    seen.rest();
+    assert!(seen.has("shot.image"), "{:?}", seen.labels());
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert!(seen.has("photo.image"), "{:?}", seen.labels());
+}
+
+#[test]
+fn a_run_tells_of_the_node_that_failed_in_it() {
+    let desk = Desk::new();
+    let bad = json!({ "type": "test.bad", "params": { "how": "fail" } });
+    let mut seen = desk.open(Some(desk.graph("bad.json", json!({ "a": bad, "b": bad }))));
+    for node in ["a", "b"] {
+        seen.select(node);
+        seen.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+        let told = format!("{node}: ");
+        seen.until("it has failed", move |studio| studio.said().0.starts_with(&told));
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::seen::Seen;
 use super::state::{Ending, NodeState, Status};
 use super::waking::Waker;
 use crate::document::Document;
-use crate::engine::{CancelToken, Engine, RunError, RunOptions, RunReport, Targets, resident_bytes};
+use crate::engine::{CancelToken, Engine, NodeFailure, RunError, RunOptions, RunReport, Targets, resident_bytes};
 use crate::overwriting;
 use crate::validate::{Live, Problem};
 use mgie_plugin_api::{Level, Value};
@@ -37,6 +37,7 @@ pub struct Runner {
     report: Option<RunReport>,
     problems: Vec<Problem>,
     ending: Option<Ending>,
+    failure: Option<NodeFailure>,
     /// The last run that may still be on its thread.
     last: Option<Arc<Ended>>,
 }
@@ -91,6 +92,7 @@ impl Runner {
             report: None,
             problems: Vec::new(),
             ending: None,
+            failure: None,
             last: None,
         }
     }
@@ -113,6 +115,7 @@ impl Runner {
         self.report = None;
         self.problems.clear();
         self.ending = None;
+        self.failure = None;
         // Looked at before the run does, so that a file that changes in between counts as changed.
         self.files = Files::new(&options.folder, options.models.folder());
         self.contents = contents(&document, self.engine.catalogue(), &mut self.files);
@@ -148,7 +151,7 @@ impl Runner {
                 Ok(Err(error)) => End::from(error),
                 Err(_) => {
                     told.log(LogLine::now(None, Level::Error, "the host panicked; report it to the makers of mgie"));
-                    End::Failed(RunReport::default())
+                    End::Failed(RunReport::default(), None)
                 }
             };
             ended.tell();
@@ -157,7 +160,7 @@ impl Runner {
         if let Err(error) = std::thread::Builder::new().name("run".to_owned()).spawn(work) {
             self.last = None;
             inbox.log(LogLine::now(None, Level::Error, format!("no thread for the run ({error})")));
-            inbox.tell(|news| news.end = Some(End::Failed(RunReport::default())));
+            inbox.tell(|news| news.end = Some(End::Failed(RunReport::default(), None)));
         }
     }
 
@@ -237,6 +240,12 @@ impl Runner {
         self.ending
     }
 
+    /// The node that failed first in the last run; none where none did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&NodeFailure> {
+        self.failure.as_ref()
+    }
+
     /// What the status bar tells.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -276,6 +285,7 @@ impl Runner {
         self.report = None;
         self.problems.clear();
         self.ending = None;
+        self.failure = None;
     }
 
     fn follow_renames(&mut self, document: &Document, contents: &HashMap<String, blake3::Hash>) {

@@ -57,7 +57,10 @@ impl Runner {
     fn end(&mut self, run: &mut Run, end: End) {
         let (ending, report) = match end {
             End::Done(report) => (Ending::Done, report),
-            End::Failed(report) => (Ending::Failed, report),
+            End::Failed(report, failure) => {
+                self.failure = failure;
+                (Ending::Failed, report)
+            }
             End::Cancelled(report) => (Ending::Cancelled, report),
             End::Wrong(problems) => {
                 self.wrong(run, problems);

@@ -26,7 +26,11 @@ pub fn state_text(state: &NodeState, colours: &Colours) -> (String, Color32) {
     match state {
         NodeState::Idle => (String::new(), colours.dim),
         NodeState::Waiting => ("waiting".into(), colours.waiting),
-        NodeState::Running { done, total, .. } if *total > 0 => (format!("{} %", done * 100 / total), colours.running),
+        NodeState::Running { done, total, .. } if *total > 0 => {
+            // What a plugin tells may be any number.
+            let percent = (u128::from(*done) * 100 / u128::from(*total)).min(100);
+            (format!("{percent} %"), colours.running)
+        }
         NodeState::Running { .. } => ("running".into(), colours.running),
         NodeState::Cached => ("cached".into(), colours.cached),
         NodeState::Done { seconds } => (seconds_text(*seconds), colours.done),

@@ -30,6 +30,9 @@ impl Thumbnails {
     }
 
     fn picture(&mut self, ui: &mut Ui, node: &str, value: &Value, image: &Image) {
+        if image.width == 0 || image.height == 0 {
+            return;
+        }
         let known = self.of.get(node).is_some_and(|(shown, _)| shown.is(value));
         if !known {
             let small = shrink(image);

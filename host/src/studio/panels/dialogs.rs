@@ -100,7 +100,9 @@ pub enum Answer {
 impl Dialog {
     /// Shows the question; the answer once there is one.
     pub fn show(&mut self, ctx: &Context, graph: &str, picker: &mut Picker) -> Option<Answer> {
-        let enter = ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
+        // A button that the keyboard has gone to takes the key itself.
+        let free = ctx.text_edit_focused() || ctx.memory(|memory| memory.focused().is_none());
+        let enter = free && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
         let mut answer = None;
         let width = 440.0_f32.min(ctx.content_rect().width() - 60.0);
         let modal = Modal::new(Id::new("dialog")).show(ctx, |ui| {
@@ -180,13 +182,13 @@ impl Dialog {
                     ui.label("A studio ended before these graphs were saved:");
                     let most = (ctx.content_rect().height() - BESIDE_LIST).max(60.0);
                     ScrollArea::vertical().max_height(most).show(ui, |ui| {
-                        for recovered in &*left {
+                        for (index, recovered) in left.iter().enumerate() {
                             let name = recovered
                                 .file
                                 .as_deref()
                                 .map_or_else(|| "Untitled".to_owned(), |file| file.display().to_string());
                             ui.horizontal(|ui| {
-                                if ui.button("Recover").clicked() {
+                                if ui.button("Recover").clicked() || (enter && index == 0) {
                                     answer = Some(Answer::Recover(Box::new(recovered.clone())));
                                 }
                                 ui.add(Label::new(format!("{name}, {}", ago(recovered.time))).wrap());

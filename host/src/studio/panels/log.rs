@@ -38,7 +38,8 @@ pub fn show(ui: &mut Ui, runner: &Runner, opened: SystemTime, actions: &mut Vec<
                     mgie_plugin_api::Level::Warn => colours.warning,
                     _ => colours.text,
                 };
-                ui.label(RichText::new(&line.message).color(colour));
+                // Rows are of one height.
+                ui.label(RichText::new(line.message.replace(['\n', '\r'], " ")).color(colour));
             });
         }
     });

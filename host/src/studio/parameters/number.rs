@@ -25,13 +25,14 @@ pub(super) fn float(
 ) {
     let Some(now) = value.as_f64() else { return unreadable(ui, row, value, "a number", actions) };
     let speed = ((to - from) / 400.0).max(1e-6);
-    let [typed, slid] = field_and_slider(ui, row, now, hard, [from, to], speed, actions);
+    let ([typed, slid], after) = field_and_slider(ui, row, now, hard, [from, to], speed);
     if typed.total_cmp(&now).is_ne() && (typed - now).abs() > f64::EPSILON * now.abs() {
         actions.push(row.set(typed));
     } else if slid.total_cmp(&now).is_ne() {
         // What a slider gives has more digits than anybody means.
         actions.push(row.set(round(slid, to - from)));
     }
+    actions.extend(after);
 }
 
 /// A number with as many digits as a slider of that range can mean.
@@ -55,14 +56,16 @@ pub(super) fn integer(
 ) {
     let Some(now) = value.as_i64() else { return unreadable(ui, row, value, "a whole number", actions) };
     let speed = ((to as f64 - from as f64) / 400.0).clamp(0.05, 100.0);
-    let given = field_and_slider(ui, row, now, hard, [from, to], speed, actions);
+    let (given, after) = field_and_slider(ui, row, now, hard, [from, to], speed);
     if let Some(changed) = given.into_iter().find(|number| *number != now) {
         actions.push(row.set(changed));
     }
+    actions.extend(after);
 }
 
 /// A field of the numbers that mean something and, where there is room, a slider over the usual ones, `from` to `to`; what
-/// each gives. A number beyond either, which was typed or stands in the file, is left as it is.
+/// each gives, and what is to be done after that is set: the mouse may move in the very frame in which it is let go. A number
+/// beyond either, which was typed or stands in the file, is left as it is.
 fn field_and_slider<N: Numeric>(
     ui: &mut Ui,
     row: Row<'_>,
@@ -70,14 +73,14 @@ fn field_and_slider<N: Numeric>(
     [low, high]: [N; 2],
     [from, to]: [N; 2],
     speed: f64,
-    actions: &mut Vec<Action>,
-) -> [N; 2] {
+) -> ([N; 2], Vec<Action>) {
     let (mut typed, mut slid) = (now, now);
+    let mut after = Vec::new();
     let field = DragValue::new(&mut typed).range(low..=high).clamp_existing_to_range(false);
     let field = field.speed(speed).suffix(row.unit());
     let field = ui.add(if N::INTEGRAL { field } else { field.max_decimals(9) });
     row.focus(&field);
-    finish(&field, row, &row.name(), actions);
+    finish(&field, row, &row.name(), &mut after);
     let least = if row.place == Place::Node { 40.0 } else { 60.0 };
     let width = ui.available_width() - 4.0;
     if to > from && width >= least {
@@ -85,9 +88,9 @@ fn field_and_slider<N: Numeric>(
         let wide = from.to_f64() > 0.0 && to.to_f64() / from.to_f64() > 1000.0;
         let slider = Slider::new(&mut slid, from..=to).show_value(false).clamping(SliderClamping::Edits);
         let slider = ui.add(slider.logarithmic(wide));
-        finish(&slider, row, &row.name_of("slider"), actions);
+        finish(&slider, row, &row.name_of("slider"), &mut after);
     }
-    [typed, slid]
+    ([typed, slid], after)
 }
 
 /// A seed: all of u64, and a dice.
@@ -101,10 +104,10 @@ pub(super) fn seed(ui: &mut Ui, row: Row<'_>, value: &Value, actions: &mut Vec<A
     let mut number = now;
     let field = ui.add(DragValue::new(&mut number).speed(1.0));
     row.focus(&field);
-    finish(&field, row, &row.name(), actions);
     if number != now {
         actions.push(row.set(number));
     }
+    finish(&field, row, &row.name(), actions);
 }
 
 /// A seed of at most ten digits, which people can read to each other.

@@ -72,6 +72,16 @@ impl Picker {
         }
     }
 
+    /// Forgets all dialogs: what is chosen in them was meant for another graph.
+    pub fn forget(&mut self) {
+        self.open.clear();
+    }
+
+    /// Forgets the dialogs for the path field of a dialog of the studio, which is closed.
+    pub fn forget_fields(&mut self) {
+        self.open.retain(|(wanted, _)| *wanted != Wanted::Field);
+    }
+
     /// What was chosen since the last time. A dialog that was closed gives nothing.
     pub fn poll(&mut self) -> Vec<(Wanted, PathBuf)> {
         let mut chosen = Vec::new();

@@ -158,7 +158,7 @@ fn sampler_of(run: &Run, denoiser: &Denoiser) -> Result<Box<dyn Sampler>, Failur
         let problem =
             format!("`prediction_type` is {}, the denoiser predicts {}", configured.name(), prediction.name());
         return Err(WeightsError::malformed(&file, problem)
-            .with_remedy("set the denoiser's prediction_type, or name its own scheduler")
+            .with_remedy("set `prediction_type` of the node that gives the denoiser, or name its own scheduler")
             .into());
     }
     Ok(sampler(run.string("sampler")?, &schedule, prediction, run.count("steps")?)?)
