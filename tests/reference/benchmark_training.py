@@ -5,7 +5,8 @@ in Rust is compared with, on the same machine and with as many threads.
 
 A step is forward, backward, clipping and AdamW. denoiser: UNet, batch 32, latents 16 × 16, conditioning 77 × 128. llava: LLaMA
 and projector, batch 16 of 140 tokens of which 64 are patches. mgie: both losses at once, what is trained in MGIE's own stage,
-batch 16. vae: batch 8 of 128 × 128 pictures. clip: 32 pictures of 128 × 128 and 32 captions of 24 tokens against each other.
+batch 16. vae: batch 8 of 128 × 128 pictures. clip: 64 pictures of 128 × 128 (32 edits) and
+64 captions of 40 tokens, the longest of a batch, against each other.
 The median step counts; the first two are left out.
 """
 
@@ -23,7 +24,7 @@ from edit_mapper import EditMapper
 from places import SMALL
 
 TOKENS, PATCHES, ANSWER, ADDED = 140, 64, 24, 8
-SIDE, CAPTION = 128, 24
+SIDE, CAPTION = 128, 40
 
 
 class Llava(nn.Module):
@@ -72,7 +73,7 @@ def vae():
 
 
 def clip():
-    config, batch = CLIPConfig.from_pretrained(SMALL / "clip-vit-large-patch14"), 32
+    config, batch = CLIPConfig.from_pretrained(SMALL / "clip-vit-large-patch14"), 64
     model = CLIPModel(config)
 
     def loss():

@@ -154,7 +154,8 @@ fn a_run_tells_of_the_node_that_failed_in_it() {
     let bad = json!({ "type": "test.bad", "params": { "how": "fail" } });
     let mut seen = desk.open(Some(desk.graph("bad.json", json!({ "a": bad, "b": bad }))));
     for node in ["a", "b"] {
-        seen.select(node);
+        seen.harness.state_mut().act(Action::Select(vec![node.to_owned()]));
+        seen.rest();
         seen.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
         let told = format!("{node}: ");
         seen.until("it has failed", move |studio| studio.said().0.starts_with(&told));
