@@ -5,6 +5,7 @@ use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use serde_json::json;
+use std::path::PathBuf;
 
 fn swept(desk: &Desk) -> Seen {
     let graph = json!({
@@ -52,6 +53,19 @@ fn a_sheet_is_saved_as_a_picture() {
     assert!(!desk.path("out.png").exists(), "a sweep saves nothing by itself");
 }
 
+/// A studio that was told to save a sheet as `sheet.png`.
+fn saving_a_sheet(desk: &Desk, graph: PathBuf) -> Seen {
+    let mut seen = desk.open(Some(graph));
+    seen.select("photo");
+    seen.secondary("Value label");
+    seen.click("Sweep…");
+    seen.type_into("Across: values", "2, 4");
+    seen.harness_click("Run sweep");
+    seen.until("the sweep is over", |studio| !studio.sweeps().is_running() && studio.sweeps().sheet().is_some());
+    seen.harness_click("Save sheet");
+    seen
+}
+
 #[test]
 fn a_sheet_is_not_saved_over_a_file_that_a_cell_reads() {
     let desk = Desk::new();
@@ -60,14 +74,7 @@ fn a_sheet_is_not_saved_over_a_file_that_a_cell_reads() {
         "photo": { "type": "pic.make", "params": { "value": 1.0 } },
         "read": { "type": "test.read", "params": { "path": "sheet.png" } },
     });
-    let mut seen = desk.open(Some(desk.graph("sweep.json", graph)));
-    seen.select("photo");
-    seen.secondary("Value label");
-    seen.click("Sweep…");
-    seen.type_into("Across: values", "2, 4");
-    seen.harness_click("Run sweep");
-    seen.until("the sweep is over", |studio| !studio.sweeps().is_running() && studio.sweeps().sheet().is_some());
-    seen.harness_click("Save sheet");
+    let mut seen = saving_a_sheet(&desk, desk.graph("sweep.json", graph));
     let told = "is read by node `read`, parameter `path`";
     seen.until("it is refused", |studio| studio.sweeps().said().contains(told));
     assert_eq!(std::fs::read_to_string(desk.path("sheet.png")).unwrap(), "ours");
@@ -78,14 +85,7 @@ fn a_sheet_is_not_saved_over_the_picture_that_the_graph_was_opened_from() {
     let desk = Desk::new();
     let picture = desk.picture("sheet.png", Some(json!({ "photo": { "type": "pic.make" } })));
     let before = std::fs::read(&picture).unwrap();
-    let mut seen = desk.open(Some(picture.clone()));
-    seen.select("photo");
-    seen.secondary("Value label");
-    seen.click("Sweep…");
-    seen.type_into("Across: values", "2, 4");
-    seen.harness_click("Run sweep");
-    seen.until("the sweep is over", |studio| !studio.sweeps().is_running() && studio.sweeps().sheet().is_some());
-    seen.harness_click("Save sheet");
+    let mut seen = saving_a_sheet(&desk, picture.clone());
     seen.until("it is refused", |studio| studio.sweeps().said().contains("carries this graph"));
     assert_eq!(std::fs::read(&picture).unwrap(), before);
 }
