@@ -75,7 +75,7 @@ pub(crate) fn relative(path: &Path, from: &Path) -> String {
 }
 
 /// The path without `.` and `..`, as far as its text tells.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut plain = PathBuf::new();
     for component in path.components() {

@@ -21,7 +21,7 @@ mod weights;
 
 pub use cancel::CancelToken;
 pub use carried::Carried;
-pub(crate) use carried::{move_paths, relative};
+pub(crate) use carried::{move_paths, plain, relative};
 pub use error::{NodeFailure, RunError};
 pub(crate) use fingerprint::{Stamp, listing};
 pub use memory::{machine_bytes, resident_bytes};

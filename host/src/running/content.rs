@@ -3,7 +3,7 @@
 //! looking is cheap.
 
 use crate::document::{Document, Node};
-use crate::engine::Stamp;
+use crate::engine::{Stamp, plain};
 use crate::plugins::Catalogue;
 use crate::validate::{self, canonical};
 use mgie_plugin_api::Domain;
@@ -34,6 +34,16 @@ impl Files {
         Self { folder: Some(folder.to_owned()), models: models.map(ToOwned::to_owned), ..Self::default() }
     }
 
+    /// Takes the graph to be in another folder, where its paths were written anew and name the same files.
+    pub fn move_to(&mut self, folder: &Path) {
+        self.folder = self.folder.take().map(|_| folder.to_owned());
+    }
+
+    /// The file or folder that a parameter names.
+    fn place(&self, text: &str) -> Option<PathBuf> {
+        Some(plain(&self.folder.as_ref()?.join(text)))
+    }
+
     /// Looks at each file again; whether one has changed since.
     pub fn look(&mut self) -> bool {
         let mut changed = false;
@@ -52,7 +62,7 @@ impl Files {
 
     /// The file that a parameter names, as it was when it was last looked at, or is now.
     fn stamp(&mut self, text: &str) -> Option<Stamp> {
-        let path = self.folder.as_ref()?.join(text);
+        let path = self.place(text)?;
         *self.seen.entry(path).or_insert_with_key(|path| Stamp::now(path))
     }
 
@@ -137,7 +147,15 @@ fn of(node: &Node, catalogue: &Catalogue, before: &HashMap<String, blake3::Hash>
             add(b"weights");
             add(files.weights(path).as_ref().map_or(&[], |looks| looks.as_bytes().as_slice()));
         }
-        params.insert(&parameter.id, canonical(&parameter.domain, &value).unwrap_or(value));
+        let mut value = canonical(&parameter.domain, &value).unwrap_or(value);
+        // Which file it is counts, not how it is named from where the graph lies.
+        if let (Domain::File { .. } | Domain::SaveFile { .. } | Domain::Folder { .. }, Some(text)) =
+            (&parameter.domain, value.as_str().filter(|text| !text.is_empty()))
+            && let Some(place) = files.place(text)
+        {
+            value = place.to_string_lossy().into();
+        }
+        params.insert(&parameter.id, value);
     }
     for (id, value) in &params {
         add(b"parameter");

@@ -138,6 +138,7 @@ impl Studio {
         }
         match self.session.save_as(path, &catalogue) {
             Ok(()) => {
+                self.runner.moved(self.session.document(), self.session.folder());
                 self.say(format!("Saved {}", path.display()));
                 drop(self.recent.add(path));
                 self.saved(then, ctx);

@@ -110,6 +110,25 @@ fn results_of_a_file_that_changes_on_the_disk_are_stale() {
 }
 
 #[test]
+fn results_hold_after_the_graph_was_saved_in_another_folder() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("a.txt"), "one").unwrap();
+    std::fs::create_dir(desk.path("below")).unwrap();
+    let graph = json!({ "read": { "type": "test.read", "params": { "path": "a.txt" } } });
+    let mut seen = desk.open(Some(desk.graph("read.json", graph)));
+    seen.run();
+    seen.harness.state_mut().act(Action::SaveAs(desk.path("below/read.json")));
+    seen.rest();
+    assert_eq!(seen.parameter("read", "path"), Some(json!("../a.txt")));
+    seen.harness.state_mut().act(Action::Edit(Edit::Move { nodes: vec![("read".into(), [40.0, 80.0])] }));
+    seen.rest();
+    assert!(matches!(seen.studio().runner().state("read"), NodeState::Done { .. }));
+    std::fs::write(desk.path("a.txt"), "another").unwrap();
+    seen.event(Event::WindowFocused(true));
+    assert_eq!(seen.studio().runner().state("read"), &NodeState::Stale);
+}
+
+#[test]
 fn a_run_that_hangs_is_cancelled_while_the_window_goes_on() {
     let desk = Desk::new();
     let graph = json!({ "stuck": { "type": "test.stuck" }, "end": { "type": "test.take", "inputs": { "number": "stuck.number" } } });

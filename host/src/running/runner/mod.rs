@@ -15,6 +15,7 @@ use crate::validate::{Live, Problem};
 use mgie_plugin_api::{Level, Value};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -273,6 +274,12 @@ impl Runner {
     /// it, or a node before it, has read.
     pub fn look_at_files(&mut self, document: &Document) -> bool {
         self.files.look() && self.edited(document)
+    }
+
+    /// Says that the graph was saved in another folder: its paths were written anew, and no result is another one for that.
+    pub fn moved(&mut self, document: &Document, folder: &Path) {
+        self.files.move_to(folder);
+        self.edited(document);
     }
 
     /// Forgets everything that is known of nodes, as for another document. A run that goes on is cancelled.
