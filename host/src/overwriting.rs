@@ -61,10 +61,11 @@ impl Taken {
         self.0.extend(others.0);
     }
 
-    /// Who has a file, in words that follow its path; none where it may be written.
+    /// Why a file must not be written, for people; none where it may be.
     #[must_use]
-    pub fn why_not(&self, file: &Path) -> Option<&str> {
-        self.0.get(&place(file)).map(String::as_str)
+    pub fn refusal(&self, file: &Path) -> Option<String> {
+        let why = self.0.get(&place(file))?;
+        Some(format!("{}, which {why} and would be lost; name another file", file.display()))
     }
 
     /// Takes a file to write it.
@@ -72,10 +73,11 @@ impl Taken {
     /// # Errors
     /// Who has it already, in words that follow the path: it would be lost.
     pub fn write(&mut self, file: &Path, by: &str) -> Result<(), String> {
-        if let Some(why) = self.why_not(file) {
-            return Err(why.to_owned());
+        let at = place(file);
+        if let Some(why) = self.0.get(&at) {
+            return Err(why.clone());
         }
-        self.0.insert(place(file), format!("is written by {by}"));
+        self.0.insert(at, format!("is written by {by}"));
         Ok(())
     }
 }

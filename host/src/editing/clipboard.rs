@@ -8,9 +8,8 @@ use super::naming;
 use crate::document::{Document, Wire};
 use crate::engine::move_paths;
 use crate::plugins::Catalogue;
-use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The key of a copy's text that names the folder that its relative paths are relative to.
 const FOLDER: &str = "copied_from";
@@ -33,20 +32,18 @@ pub fn copy(document: &Document, nodes: &[String], folder: &Path) -> String {
         }
         layout::set_collapsed(&mut copied, name, layout::is_collapsed(document, name));
     }
-    let text = copied.to_text();
-    let Ok(Value::Object(mut keys)) = serde_json::from_str(&text) else { return text };
-    keys.insert(FOLDER.to_owned(), folder.to_string_lossy().into());
-    serde_json::to_string_pretty(&keys).unwrap_or(text)
+    // A key that a graph has a field for is refused; this is none.
+    drop(copied.set_field(FOLDER, folder.to_string_lossy().into()));
+    copied.to_text()
 }
 
 /// A copy's text as a graph in `folder` needs it: relative paths name the same files as where they were copied.
 #[must_use]
 pub fn brought_to(folder: &Path, text: String, catalogue: &Catalogue) -> String {
-    let keys: Option<Value> = serde_json::from_str(&text).ok();
-    let from = keys.as_ref().and_then(|keys| keys.get(FOLDER)?.as_str()).map(Path::new);
-    let Some(from) = from.filter(|from| *from != folder) else { return text };
     let Ok(mut document) = Document::parse(&text) else { return text };
-    move_paths(&mut document, catalogue, from, folder);
+    let from = document.field(FOLDER).and_then(|from| from.as_str()).map(PathBuf::from);
+    let Some(from) = from.filter(|from| *from != folder) else { return text };
+    move_paths(&mut document, catalogue, &from, folder);
     document.to_text()
 }
 

@@ -133,8 +133,8 @@ impl Studio {
     fn save_there(&mut self, path: &Path, then: Option<Then>, ctx: &Context) {
         let catalogue = self.catalogue();
         let read = overwriting::read(self.session.document(), &catalogue, self.session.folder());
-        if let Some(why) = read.why_not(path) {
-            return self.refuse(format!("{}, which {why} and would be lost; name another file", path.display()), ctx);
+        if let Some(refusal) = read.refusal(path) {
+            return self.refuse(refusal, ctx);
         }
         match self.session.save_as(path, &catalogue) {
             Ok(()) => {

@@ -40,17 +40,21 @@ impl Studio {
 
     /// Runs to these nodes, or to all results where there are none, and remembers which for a change to run again.
     pub(super) fn run_to(&mut self, nodes: Vec<String>, ctx: &Context) {
-        self.run_again = nodes;
-        self.run(ctx);
+        self.run_again.clone_from(&nodes);
+        self.run(nodes, ctx);
     }
 
-    /// Runs to what was run to last, in the place of what is running. Of nodes that are gone or off nothing is wanted any more.
-    fn run(&mut self, ctx: &Context) {
+    /// Runs to what was run to last, of which nodes that are gone or off by now are not wanted.
+    fn run_once_more(&mut self, ctx: &Context) {
+        let there = &self.session.document().nodes;
+        let is_wanted = |name: &&String| there.get(*name).is_some_and(|node| node.off.is_none());
+        self.run(self.run_again.iter().filter(is_wanted).cloned().collect(), ctx);
+    }
+
+    /// Runs, in the place of what is running.
+    fn run(&mut self, nodes: Vec<String>, ctx: &Context) {
         self.session.settle();
         let options = self.options();
-        let there = &self.session.document().nodes;
-        self.run_again.retain(|name| there.get(name).is_some_and(|node| node.off.is_none()));
-        let nodes = self.run_again.clone();
         let targets = if nodes.is_empty() { self.all_results() } else { Targets { nodes, ..Targets::default() } };
         self.run_at = None;
         self.was_running = true;
@@ -148,7 +152,7 @@ impl Studio {
         if let Some(at) = self.run_at {
             let held = ctx.input(|input| input.pointer.any_down());
             if now >= at && !held {
-                self.run(ctx);
+                self.run_once_more(ctx);
             } else {
                 ctx.request_repaint_after_secs((at - now).max(0.05) as f32);
             }

@@ -296,8 +296,8 @@ impl Sweeps {
                 taken.extend(overwriting::read(&sweep.document_of(&cell), engine.catalogue(), &folder));
             }
             opened.iter().flatten().for_each(|file| taken.graph(file));
-            let saved = match taken.why_not(&path) {
-                Some(why) => Err(format!("{}, which {why} and would be lost; name another file", path.display())),
+            let saved = match taken.refusal(&path) {
+                Some(refusal) => Err(refusal),
                 None => {
                     let path = path.display().to_string();
                     let params = json!({ "path": path }).as_object().cloned().unwrap_or_default();

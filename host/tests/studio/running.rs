@@ -70,6 +70,17 @@ fn what_runs_again_follows_a_node_to_another_name_and_lets_go_of_one_that_is_gon
 }
 
 #[test]
+fn a_node_that_is_off_is_not_run_to_and_nothing_else_runs_in_its_place() {
+    let desk = Desk::new();
+    let mut graph = sum();
+    graph["sum"]["off"] = json!("mute");
+    let mut seen = desk.open(Some(desk.graph("sum.json", graph)));
+    seen.harness.state_mut().act(Action::RunTo(vec!["sum".into()]));
+    seen.until("it is refused", |studio| !studio.runner().is_running() && studio.said().1);
+    assert!(desk.diary.take().is_empty());
+}
+
+#[test]
 fn results_of_a_file_that_changes_on_the_disk_are_stale() {
     let desk = Desk::new();
     let file = desk.path("a.txt");
