@@ -59,7 +59,7 @@ pub fn models(named: Option<&Path>, graph_folder: Option<&Path>) -> Result<Model
     let models = Models::find(named, graph_folder);
     match (&models, named) {
         (Models::Missing { looked }, Some(_)) => Err(Stop::wrong(format!(
-            "--models: there is no folder {}",
+            "--models: there is no folder {}; name the one that the weights lie in, or leave --models out",
             looked.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ")
         ))),
         _ => Ok(models),

@@ -63,6 +63,7 @@ impl Axis {
         if values.is_empty() {
             return Err(SweepError::NoValues { node: node.to_owned(), parameter: parameter.to_owned() });
         }
+        let domain = domain(node, parameter, document, catalogue);
         let mut wrong: Vec<Problem> = Vec::new();
         for value in &values {
             let given = Map::from_iter([(parameter.to_owned(), value.clone())]);
@@ -71,13 +72,15 @@ impl Axis {
             // A parameter that is not there is told once, not for each value.
             let new = found.into_iter().filter(|problem| problem.is_error() && problem.place == here);
             for problem in new.filter(|problem| !wrong.contains(problem)).collect::<Vec<_>>() {
-                wrong.push(problem);
+                wrong.push(match range_remedy(domain.as_ref(), value) {
+                    Some(remedy) => problem.remedy(remedy),
+                    None => problem,
+                });
             }
         }
         if !wrong.is_empty() {
             return Err(SweepError::Wrong(wrong));
         }
-        let domain = domain(node, parameter, document, catalogue);
         let labels = labels(parameter, domain.as_ref(), &values);
         let loads = matches!(domain, Some(Domain::Model { .. }));
         Ok(Self { node: node.to_owned(), parameter: parameter.to_owned(), values, labels, loads })
@@ -122,6 +125,15 @@ impl Axis {
 fn domain(node: &str, parameter: &str, document: &Document, catalogue: &Catalogue) -> Option<Domain> {
     let node_type = catalogue.node_type(&document.nodes.get(node)?.node_type)?;
     node_type.description.parameters.iter().find(|known| known.id == parameter).map(|known| known.domain.clone())
+}
+
+/// What to write where a range of numbers with a fraction was meant and its step is missing.
+fn range_remedy(domain: Option<&Domain>, value: &Value) -> Option<String> {
+    let Some(Domain::Float { .. }) = domain else { return None };
+    let (first, last) = value.as_str()?.split_once("..")?;
+    let [first, last] = [first, last].map(|end| end.trim().parse::<f64>().ok().filter(|end| end.is_finite()));
+    let (first, last) = (first?, last?);
+    (first < last).then(|| format!("a range of such numbers needs a step: {first}..{last}:{}", (last - first) / 4.0))
 }
 
 /// A line for each value. Texts speak for themselves; of a path, its last part is enough where no two are alike.

@@ -16,7 +16,7 @@ fn pixel(run: &Run, socket: &str) -> Option<f64> {
     run.image(socket).ok().map(|image| f64::from(image.pixels()[0]))
 }
 
-/// `pic.make` (fails at 13), `pic.plus`, and stand-ins for `image.load`, for `image.save`, which writes the pixel as text and
+/// `pic.make` (fails at 13, and at 99 runs until it is asked to stop), `pic.plus`, and stand-ins for `image.load`, for `image.save`, which writes the pixel as text and
 /// under it the texts in the header, and for `image.sheet`, whose pixel is the sum of its cells' and which notes what it is
 /// given, -1 for no picture.
 pub fn plugin(diary: &Diary) -> Plugin {
@@ -31,6 +31,10 @@ pub fn plugin(diary: &Diary) -> Plugin {
                 made.note("make");
                 match run.float("value")? {
                     13.0 => Err(Failure::failed("unlucky")),
+                    99.0 => loop {
+                        run.check_cancelled()?;
+                        std::thread::sleep(std::time::Duration::from_millis(1));
+                    },
                     value => dot(value),
                 }
             },

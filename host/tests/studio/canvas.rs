@@ -2,8 +2,10 @@
 
 use crate::desk::{Desk, Seen};
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Key, Modifiers, Rect, pos2, vec2};
+use eframe::egui::epaint::ColorMode;
+use eframe::egui::{Color32, Key, Modifiers, Pos2, Rect, Shape, pos2, vec2};
 use egui_kittest::kittest::{NodeT, Queryable, by};
+use mgie_host::studio::action::Action;
 use serde_json::json;
 
 fn two() -> serde_json::Value {
@@ -153,4 +155,121 @@ fn selected_nodes_are_centred_on_a_line_and_spread_with_equal_gaps() {
     spans.sort_by(|a, b| (a[0] + a[1]).total_cmp(&(b[0] + b[1])));
     let [first, second, third] = spans;
     assert!((second[0] - first[1] - (third[0] - second[1])).abs() < 0.3, "{spans:?}");
+}
+
+#[test]
+fn edges_of_the_selected_nodes_are_lined_up_by_alt_and_an_arrow() {
+    let desk = Desk::new();
+    let path = desk.path("three.json");
+    let graph = json!({
+        "mgie": 1,
+        "nodes": { "one": { "type": "test.number" }, "two": { "type": "test.add" }, "three": { "type": "test.big" } },
+        "studio": { "one": [0, 0], "two": [340, 350], "three": [700, 60] },
+    });
+    std::fs::write(&path, graph.to_string()).unwrap();
+    let mut seen = desk.open(Some(path));
+    let before = ["one", "two", "three"].map(|node| seen.studio().session().position(node));
+    seen.key(Modifiers::COMMAND, Key::A);
+    for (key, axis, is_end) in
+        [(Key::ArrowLeft, 0, false), (Key::ArrowRight, 0, true), (Key::ArrowUp, 1, false), (Key::ArrowDown, 1, true)]
+    {
+        let edges = |seen: &Seen| {
+            ["one", "two", "three"].map(|node| {
+                let studio = seen.studio();
+                let size = if is_end { studio.canvas().sizes()[node][axis] } else { 0.0 };
+                studio.session().position(node)[axis] + size
+            })
+        };
+        // The outermost edge stays where it is.
+        let outermost = edges(&seen).into_iter().reduce(if is_end { f32::max } else { f32::min }).unwrap();
+        seen.key(Modifiers::ALT, key);
+        // Positions are kept to a tenth of a point.
+        let after = edges(&seen);
+        assert!(after.iter().all(|edge| (edge - outermost).abs() < 0.2), "{key:?}: {after:?}, not {outermost}");
+        seen.key(Modifiers::COMMAND, Key::Z);
+        assert_eq!(["one", "two", "three"].map(|node| seen.studio().session().position(node)), before, "{key:?}");
+    }
+}
+
+#[test]
+fn l_lays_the_nodes_out_from_left_to_right_along_their_wires_as_one_step() {
+    let desk = Desk::new();
+    let path = desk.path("heap.json");
+    let graph = json!({
+        "mgie": 1,
+        "nodes": {
+            "end": { "type": "test.save", "inputs": { "value": "sum.number" } },
+            "sum": { "type": "test.add", "inputs": { "a": "one.number", "b": "two.number" } },
+            "one": { "type": "test.number" },
+            "two": { "type": "test.number" },
+        },
+        "studio": { "end": [0, 0], "sum": [10, 10], "one": [20, 20], "two": [30, 30] },
+    });
+    std::fs::write(&path, graph.to_string()).unwrap();
+    let mut seen = desk.open(Some(path));
+    let rect = |seen: &Seen, node: &str| {
+        let studio = seen.studio();
+        let ([x, y], size) = (studio.session().position(node), studio.canvas().sizes()[node]);
+        Rect::from_min_size(pos2(x, y), size.into())
+    };
+    seen.key(Modifiers::NONE, Key::L);
+    let [end, sum, one, two] = ["end", "sum", "one", "two"].map(|node| rect(&seen, node));
+    for (before, after) in [(one, sum), (two, sum), (sum, end)] {
+        assert!(before.right() < after.left(), "{before:?} is not left of {after:?}");
+    }
+    assert!(!one.intersects(two), "{one:?} {two:?}");
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(seen.studio().session().position("two"), [30.0, 30.0]);
+    assert!(seen.studio().session().is_saved());
+    // Of those that are selected, the others stay.
+    seen.harness.state_mut().act(Action::Select(vec!["one".into(), "sum".into()]));
+    seen.rest();
+    seen.key(Modifiers::NONE, Key::L);
+    let [end, sum, one, two] = ["end", "sum", "one", "two"].map(|node| rect(&seen, node));
+    assert!(one.right() < sum.left(), "{one:?} {sum:?}");
+    assert_eq!((end.min, two.min), (pos2(0.0, 0.0), pos2(30.0, 30.0)));
+}
+
+/// The colour of a socket, and where its corners lie about its middle, in tenths of its size: a circle has none.
+fn painted(seen: &Seen, socket: &str) -> (Color32, Vec<[i32; 2]>) {
+    let rect = seen.harness_rect(socket);
+    let at = rect.center();
+    let corner =
+        |point: &Pos2| [point.x - at.x, point.y - at.y].map(|away| (away / rect.width() * 10.0).round() as i32);
+    let found: Vec<_> = seen
+        .harness
+        .output()
+        .shapes
+        .iter()
+        .filter(|clipped| clipped.shape.visual_bounding_rect().center().distance(at) < 1.0)
+        .filter_map(|clipped| match &clipped.shape {
+            Shape::Circle(circle) => Some((circle.stroke.color, Vec::new())),
+            Shape::Path(path) => match path.stroke.color {
+                ColorMode::Solid(colour) => Some((colour, path.points.iter().map(corner).collect())),
+                ColorMode::UV(_) => None,
+            },
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found.len(), 1, "{socket}: {found:?}");
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn sockets_of_two_kinds_differ_in_colour_and_shape_and_those_of_one_kind_do_not() {
+    let desk = Desk::new();
+    let graph = json!({
+        "one": { "type": "test.number" },
+        "sum": { "type": "test.add", "inputs": { "a": "one.number" } },
+        "photo": { "type": "pic.make" },
+        "big": { "type": "test.big" },
+    });
+    let mut seen = desk.open(Some(desk.graph("kinds.json", graph)));
+    seen.key(Modifiers::NONE, Key::Home);
+    let number = painted(&seen, "output number of one");
+    assert_eq!(number, painted(&seen, "input a of sum"), "both are numbers");
+    let (image, tensor) = (painted(&seen, "output image of photo"), painted(&seen, "output tensor of big"));
+    for (one, other) in [(&number, &image), (&number, &tensor), (&image, &tensor)] {
+        assert!(one.0 != other.0 && one.1 != other.1, "{one:?} {other:?}");
+    }
 }

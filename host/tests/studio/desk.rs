@@ -262,10 +262,22 @@ impl Seen {
         self.studio().session().document().nodes.get(node)?.params.get(parameter).cloned()
     }
 
-    /// What was put on the clipboard in the last frames.
-    pub fn copied(&mut self, modifiers_and_event: Event) -> Option<String> {
-        self.harness.event(modifiers_and_event);
+    /// What an event puts on the clipboard.
+    pub fn copied(&mut self, event: Event) -> Option<String> {
+        self.harness.event(event);
         self.harness.step();
+        self.on_clipboard()
+    }
+
+    /// What a click puts on the clipboard.
+    pub fn copied_by(&mut self, label: &str) -> Option<String> {
+        let click = press(self.center(label), Modifiers::NONE);
+        self.harness.input_mut().events.extend(click);
+        self.harness.step();
+        self.on_clipboard()
+    }
+
+    fn on_clipboard(&self) -> Option<String> {
         self.harness.output().platform_output.commands.iter().find_map(|command| match command {
             egui::OutputCommand::CopyText(text) => Some(text.clone()),
             _ => None,

@@ -1,6 +1,6 @@
 //! Changing a graph: parameters, wires, nodes, and taking it all back.
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Seen};
 use eframe::egui::{Event, Key, Modifiers};
 use serde_json::json;
 
@@ -153,4 +153,38 @@ fn a_node_is_muted_collapsed_and_renamed_by_the_keyboard() {
     seen.key(Modifiers::NONE, Key::F2);
     seen.type_into("New name", "first");
     assert_eq!(seen.wire("sum", "a").as_deref(), Some("first.number"), "{:?}", seen.studio().said());
+}
+
+#[test]
+fn nodes_are_cut_and_duplicated_by_keys_each_as_one_step() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    let names = |seen: &Seen| -> Vec<String> {
+        let mut names: Vec<_> = seen.studio().session().document().nodes.keys().cloned().collect();
+        names.sort();
+        names
+    };
+    seen.select("sum");
+    seen.key(Modifiers::COMMAND, Key::D);
+    let all = names(&seen);
+    let copies: Vec<_> = all.iter().filter(|name| !["one", "sum", "word"].contains(&name.as_str())).collect();
+    assert_eq!(copies.len(), 1, "{all:?}");
+    let copy = copies[0];
+    assert_eq!(seen.studio().session().selection().iter().collect::<Vec<_>>(), [copy]);
+    assert_ne!(seen.studio().session().position(copy), seen.studio().session().position("sum"), "it lies beside it");
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(names(&seen), ["one", "sum", "word"]);
+
+    seen.select("sum");
+    let text = seen.copied(Event::Cut).unwrap();
+    seen.rest();
+    assert_eq!(names(&seen), ["one", "word"]);
+    seen.event(Event::Paste(text));
+    assert_eq!(names(&seen), ["one", "sum", "word"], "what was cut comes back under its name");
+    for expected in [&["one", "word"][..], &["one", "sum", "word"]] {
+        seen.key(Modifiers::COMMAND, Key::Z);
+        assert_eq!(names(&seen), expected);
+    }
+    assert_eq!(seen.wire("sum", "a").as_deref(), Some("one.number"));
+    assert!(seen.studio().session().is_saved());
 }

@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, Seen};
 use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, pos2};
+use egui_kittest::kittest::Queryable;
 use mgie_host::engine::{Budgets, Engine};
 use mgie_host::plugins::Catalogue;
 use mgie_host::studio::{Setup, Studio};
@@ -15,6 +16,7 @@ fn plugin() -> Plugin {
     let description = NodeDescription::new("rows.all", "rows.all", "Test", "Has a parameter of each kind.")
         .parameter("strength", "Strength", Domain::Float { default: 1.0, hard: [-100.0, 100.0], soft: [0.0, 10.0] }, "")
         .parameter("steps", "Steps", Domain::Integer { default: 20, hard: [1, 1000], soft: [1, 100] }, "")
+        .unit("steps")
         .parameter("seed", "Seed", Domain::Seed { default: 7 }, "")
         .parameter("invert", "Invert", Domain::Boolean { default: false }, "")
         .parameter(
@@ -237,4 +239,32 @@ fn a_path_is_typed_beside_the_button_of_the_file_picker() {
     undo(&mut seen);
     assert_eq!(file(&seen), None);
     assert!(seen.studio().session().is_saved());
+}
+
+#[test]
+fn beside_a_number_stands_its_unit_and_it_may_be_typed() {
+    let desk = Desk::new();
+    let mut seen = open(&desk);
+    let shown = |seen: &Seen, field: &str| seen.harness.get_by_label(field).value();
+    for field in ["Steps", "all: Steps"] {
+        assert_eq!(shown(&seen, field).as_deref(), Some("20 steps"), "{:?}", seen.labels());
+    }
+    assert_eq!(shown(&seen, "Strength").as_deref(), Some("1.00"), "what has no unit is a bare number");
+    for (typed, expected) in [("35", 35), ("48 steps", 48), ("many", 48)] {
+        seen.type_into("Steps", typed);
+        assert_eq!(seen.parameter("all", "steps"), Some(json!(expected)));
+        assert_eq!(shown(&seen, "Steps"), Some(format!("{expected} steps")));
+    }
+}
+
+#[test]
+fn a_value_is_copied_from_the_menu_of_its_parameter() {
+    let desk = Desk::new();
+    let mut seen = open(&desk);
+    seen.type_into("Strength", "2.5");
+    for (parameter, expected) in [("Strength", "2.5"), ("Steps", "20"), ("Mode", "fast")] {
+        seen.secondary(&format!("{parameter} label"));
+        assert_eq!(seen.copied_by("Copy value").as_deref(), Some(expected), "{parameter}");
+        seen.rest();
+    }
 }

@@ -33,6 +33,22 @@ fn a_run_shows_what_flowed_and_the_next_one_runs_only_what_changed() {
 }
 
 #[test]
+fn after_the_cache_was_emptied_all_runs_anew() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    seen.run();
+    assert_eq!(desk.diary.take(), ["add", "number"]);
+    seen.run();
+    assert!(desk.diary.take().is_empty(), "all is kept");
+    seen.click("Run");
+    seen.click("Empty the cache");
+    assert_eq!(seen.studio().said(), ("The cache is empty", false));
+    assert_eq!(seen.studio().runner().value("sum", "number").unwrap().as_number(), Some(3.0), "what is shown stays");
+    seen.run();
+    assert_eq!(desk.diary.take(), ["add", "number"]);
+}
+
+#[test]
 fn a_change_runs_again_where_that_is_switched_on() {
     let desk = Desk::new();
     let mut seen = desk.open(Some(desk.graph("sum.json", sum())));

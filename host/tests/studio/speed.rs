@@ -1,6 +1,7 @@
 //! How long frames take with hundreds of nodes: layout and tessellation, on one core. Run by hand, optimised:
-//! `cargo test --release -p mgie-host --test studio -- --ignored --nocapture speed`. The same nodes and wires in egui-snarl alone,
-//! with a label and a number a row, are what the canvas cannot be quicker than: the machine's moods fall on both.
+//! `cargo test --release --locked --workspace --test studio -- --ignored --nocapture speed`. The same nodes and wires in
+//! egui-snarl alone, with a label and a number a row, are what the canvas cannot be quicker than: the machine's moods fall on
+//! both.
 
 use crate::desk::Desk;
 use eframe::egui::emath::TSTransform;
@@ -8,6 +9,7 @@ use eframe::egui::{self, Event, Key, Modifiers, MouseWheelUnit, TouchPhase, vec2
 use egui_snarl::ui::{PinInfo, SnarlPin, SnarlViewer, SnarlWidget};
 use egui_snarl::{InPin, InPinId, NodeId, OutPin, OutPinId, Snarl};
 use mgie_host::studio::Studio;
+use mgie_host::studio::action::{Action, Command};
 use serde_json::{Map, json};
 use std::time::Duration;
 
@@ -70,7 +72,7 @@ fn speed_of_frames_with_five_hundred_nodes() {
     };
     run(&mut studio, "all in sight", &Vec::new);
     run(&mut studio, "all in sight, the pointer moves", &|| vec![Event::PointerMoved(egui::pos2(400.0, 300.0))]);
-    studio.act(mgie_host::studio::action::Action::GoTo("n250".into()));
+    studio.act(Action::GoTo("n250".into()));
     run(&mut studio, "a few in sight", &Vec::new);
     let scroll = || {
         let (unit, phase, modifiers) = (MouseWheelUnit::Point, TouchPhase::Move, Modifiers::NONE);
@@ -85,6 +87,14 @@ fn speed_of_frames_with_five_hundred_nodes() {
         vec![Event::Key { key, physical_key: None, pressed: true, repeat: true, modifiers }]
     };
     run(&mut studio, "a node is moved, an edit a frame", &arrow);
+    // The most widgets at once: from the first size on at which nodes show their parameters.
+    studio.act(Action::Do(Command::ZoomFit));
+    run(&mut studio, "all in sight once more", &Vec::new);
+    let closer = Event::Zoom(0.42 / studio.canvas().zoom());
+    frame(&context, &mut studio, vec![Event::PointerMoved(egui::pos2(400.0, 300.0)), closer], 12.0);
+    let zoom = studio.canvas().zoom();
+    assert!((0.4..0.45).contains(&zoom), "the canvas is shown at {zoom}");
+    run(&mut studio, "as many as there is room for with their parameters", &Vec::new);
     bare();
 }
 

@@ -104,6 +104,30 @@ fn values_that_the_parameter_does_not_take_are_told_and_nothing_runs() {
     assert!(!seen.studio().sweeps().is_running());
 }
 
+#[test]
+fn a_sweep_is_stopped_and_keeps_the_cells_that_it_has() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("one.json", json!({ "photo": { "type": "pic.make" } }))));
+    seen.select("photo");
+    seen.secondary("Value label");
+    seen.click("Sweep…");
+    // The second cell runs until it is asked to stop.
+    seen.type_into("Across: values", "2, 99, 4");
+    seen.harness_click("Run sweep");
+    seen.until_shown("1 of 3 cells");
+    assert!(seen.studio().sweeps().is_running());
+    seen.harness_click("Stop sweep");
+    seen.until("the sweep is over", |studio| !studio.sweeps().is_running());
+    assert!(seen.has("1 of 3 cells") && seen.has("Open cell value 2"), "{:?}", seen.labels());
+    assert_eq!(seen.studio().sweeps().sheet().unwrap().as_image().unwrap().pixels(), [2.0]);
+    assert!(desk.diary.take().iter().filter(|line| *line == "make").count() == 2, "the third cell never ran");
+    // What was stopped can be run again.
+    seen.type_into("Across: values", "2, 4");
+    seen.harness_click("Run sweep");
+    seen.until("the sweep is over", |studio| !studio.sweeps().is_running() && studio.sweeps().said() == "Done");
+    assert!(seen.has("2 of 2 cells"), "{:?}", seen.labels());
+}
+
 /// Chooses a word of a list that a button opens.
 fn choose(seen: &mut Seen, list: &str, word: &str) {
     seen.click(list);

@@ -77,7 +77,7 @@ fn field_and_slider<N: Numeric>(
     let (mut typed, mut slid) = (now, now);
     let mut after = Vec::new();
     let field = DragValue::new(&mut typed).range(low..=high).clamp_existing_to_range(false);
-    let field = field.speed(speed).suffix(row.unit());
+    let field = field.speed(speed).suffix(row.unit()).custom_parser(|text| number_of(text, &row.parameter.unit));
     let field = ui.add(if N::INTEGRAL { field } else { field.max_decimals(9) });
     row.focus(&field);
     finish(&field, row, &row.name(), &mut after);
@@ -91,6 +91,13 @@ fn field_and_slider<N: Numeric>(
         finish(&slider, row, &row.name_of("slider"), &mut after);
     }
     ([typed, slid], after)
+}
+
+/// The number that was typed, with its unit or without. Spaces do not count, nor which minus it is, as in egui's own fields.
+fn number_of(text: &str, unit: &str) -> Option<f64> {
+    let tight = |text: &str| text.split_whitespace().collect::<String>().replace('−', "-");
+    let text = tight(text);
+    text.strip_suffix(&tight(unit)).unwrap_or(&text).parse().ok()
 }
 
 /// A seed: all of u64, and a dice.
@@ -149,6 +156,21 @@ mod tests {
         assert_eq!(round(7.500_012_345, 20.0), 7.5);
         assert_eq!(round(0.123_456_789, 1.0), 0.1235);
         assert_eq!(round(7.25, f64::INFINITY), 7.25);
+    }
+
+    #[test]
+    fn a_number_is_typed_with_its_unit_or_without() {
+        for (text, unit, expected) in [
+            ("35", "steps", Some(35.0)),
+            ("48 steps", "steps", Some(48.0)),
+            ("48steps", "steps", Some(48.0)),
+            ("1 024 px", "px", Some(1024.0)),
+            ("−2.5", "", Some(-2.5)),
+            ("12 px", "steps", None),
+            ("steps", "steps", None),
+        ] {
+            assert_eq!(number_of(text, unit), expected, "{text} in {unit}");
+        }
     }
 
     #[test]
