@@ -14,21 +14,27 @@ use mgie_host::studio::{Setup, Studio};
 use mgie_host::sweeping::inscription;
 use mgie_tests::{build_folder, miniature, repository};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A window that nobody sees, with graphs/mgie.json as it lies in `folder`.
+/// A window that nobody sees.
 struct Seen(Harness<'static, Studio>);
 
 impl Seen {
+    /// A studio with graphs/mgie.json as it lies in `folder`.
     fn open(folder: &Path) -> Self {
+        Self::of(folder.join("mgie.json"), folder)
+    }
+
+    /// A studio with that graph, which keeps what it keeps in `folder`.
+    fn of(graph: PathBuf, folder: &Path) -> Self {
         let catalogue = Catalogue::discover(&SearchPath::default().then(build_folder()), None);
         let setup = Setup {
             engine: Arc::new(Engine::new(Arc::new(catalogue), Budgets::default())),
             models: Some(miniature()),
             threads: Some(2),
-            graph: Some(folder.join("mgie.json")),
+            graph: Some(graph),
             data: Some(folder.join("data")),
         };
         let harness = Harness::builder()
@@ -206,4 +212,27 @@ fn a_parameter_is_swept_with_the_real_nodes_and_a_cell_is_opened_without_running
     assert_eq!(opened.document.nodes["crop"].params["width"], json!(10), "it carries the graph that was swept");
     let told = inscription(&saved).unwrap().unwrap();
     assert_eq!(told["columns"], json!({ "node": "crop", "parameter": "width", "values": [16, 24, 100, 32] }));
+}
+
+#[test]
+fn no_node_of_the_graphs_that_come_with_it_lies_over_another() {
+    let graphs = repository().join("graphs");
+    let listed = std::fs::read_dir(&graphs).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = listed.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    files.push(graphs.join("small/edit.json"));
+    assert!(files.len() >= 6, "{files:?}");
+    for file in files {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = Seen::of(file.clone(), folder.path());
+        let studio = seen.0.state();
+        let names: Vec<&String> = studio.session().document().nodes.keys().collect();
+        assert!(!names.is_empty());
+        for (at, name) in names.iter().enumerate() {
+            let rect = studio.canvas().rect(name).unwrap();
+            for other in &names[..at] {
+                let beside = studio.canvas().rect(other).unwrap();
+                assert!(!rect.intersects(beside), "{}: {name} {rect:?}, {other} {beside:?}", file.display());
+            }
+        }
+    }
 }

@@ -68,7 +68,7 @@ pub(super) fn paste(document: &mut Document, text: &str, at: [f32; 2]) -> Result
     if pasted.nodes.is_empty() && frames.is_empty() && notes.is_empty() {
         return Err(Refusal::new("what was copied is an empty graph"));
     }
-    let positions = arrange::placed(&pasted);
+    let positions = arrange::placed(&pasted, &HashMap::new());
     let corners = positions.values().copied().chain(frames.iter().map(|frame| frame.at));
     let corner = corners.chain(notes.iter().map(|note| note.at)).reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1])]);
     let corner = corner.unwrap_or_default();

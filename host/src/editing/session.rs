@@ -90,7 +90,7 @@ impl Session {
 
     fn of(document: Document, folder: PathBuf, file: Option<PathBuf>) -> Self {
         Self {
-            placed: arrange::placed(&document),
+            placed: arrange::placed(&document, &HashMap::new()),
             saved: Some(document.clone()),
             document,
             folder,
@@ -258,7 +258,7 @@ impl Session {
         let opened = Document::open(file)?;
         self.on_disk = (!opened.in_picture).then(|| OnDisk::of(&opened.contents));
         // Those of the graph as it was are kept: it comes back by undo.
-        self.placed.extend(arrange::placed(&opened.document));
+        self.placed.extend(arrange::placed(&opened.document, &HashMap::new()));
         self.saved = Some(opened.document.clone());
         self.history.settle();
         if opened.document != self.document {
@@ -316,6 +316,16 @@ impl Session {
     #[must_use]
     pub fn position(&self, node: &str) -> [f32; 2] {
         layout::position(&self.document, node).or_else(|| self.placed.get(node).copied()).unwrap_or(arrange::CORNER)
+    }
+
+    /// Lays the nodes out again that the file gives no position, by the sizes that they turned out to have; gives whether
+    /// there are any. This is no edit.
+    pub fn place(&mut self, sizes: &HashMap<String, [f32; 2]>) -> bool {
+        let are_there = self.document.nodes.keys().any(|name| layout::position(&self.document, name).is_none());
+        if are_there {
+            self.placed.extend(arrange::placed(&self.document, sizes));
+        }
+        are_there
     }
 
     /// Whether a node is shown by its title alone.

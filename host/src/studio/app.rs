@@ -71,6 +71,8 @@ pub struct Studio {
     pub(super) files_at: f64,
     pub(super) kept_revision: Option<u64>,
     pub(super) may_close: bool,
+    /// Whether the graph was not shown yet since it was read.
+    pub(super) is_new_here: bool,
     derived: Derived,
     window: Arc<OnceLock<Context>>,
     memory: (f64, Option<u64>),
@@ -145,6 +147,7 @@ impl Studio {
             files_at: 0.0,
             kept_revision: None,
             may_close: false,
+            is_new_here: true,
             derived: Derived::default(),
             window,
             memory: (f64::NEG_INFINITY, None),
@@ -208,6 +211,7 @@ impl Studio {
         self.keys(&ctx);
         self.dropped(&ctx);
         self.panels(ui);
+        self.place();
         self.over_everything(ui);
         let actions = std::mem::take(&mut self.actions);
         let acted = !actions.is_empty();
@@ -321,6 +325,20 @@ impl Studio {
         CentralPanel::default().frame(Frame::NONE).show(ui, |ui| self.canvas.show(ui, &mut shown));
         // Nothing else pushes while the panels are shown.
         self.actions = actions;
+    }
+
+    /// What has no position was laid out before anybody knew how large the nodes are: once they were drawn, it is again.
+    fn place(&mut self) {
+        let drawn = |name: &String| self.canvas.rect(name).is_some();
+        if self.is_new_here && self.session.document().nodes.keys().all(drawn) {
+            self.is_new_here = false;
+            if self.session.place(&self.canvas.sizes()) {
+                self.canvas.move_nodes();
+                if let Some(ctx) = self.window.get() {
+                    ctx.request_repaint();
+                }
+            }
+        }
     }
 
     fn status(&self) -> Status {

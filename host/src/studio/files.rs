@@ -53,6 +53,7 @@ impl Studio {
         self.session = session;
         self.kept_revision = None;
         self.canvas.reset();
+        self.is_new_here = true;
         self.looking.reset();
         self.sweeps.reset();
         self.palette = None;
@@ -111,6 +112,7 @@ impl Studio {
     fn reload(&mut self, ctx: &Context) {
         match self.session.reload() {
             Ok(()) => {
+                self.is_new_here = true;
                 self.say("Read again; undo brings your own changes back");
                 self.changed(ctx);
             }

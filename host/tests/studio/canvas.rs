@@ -230,6 +230,25 @@ fn l_lays_the_nodes_out_from_left_to_right_along_their_wires_as_one_step() {
     assert_eq!((end.min, two.min), (pos2(0.0, 0.0), pos2(30.0, 30.0)));
 }
 
+#[test]
+fn nodes_that_the_file_gives_no_place_lie_over_none_another_and_nothing_has_changed() {
+    let desk = Desk::new();
+    // Most of what such a node shows is not in the file, which says nothing of its parameters.
+    let sheet = || json!({ "type": "image.sheet" });
+    let graph = json!({
+        "one": sheet(), "two": sheet(), "three": sheet(),
+        "end": { "type": "image.sheet", "inputs": { "sheet": "one.sheet", "picture": "two.sheet" } },
+        "other": { "type": "image.sheet", "inputs": { "sheet": "two.sheet", "picture": "three.sheet" } },
+    });
+    let seen = desk.open(Some(desk.graph("bare.json", graph)));
+    let rects = ["one", "two", "three", "end", "other"].map(|node| seen.harness_rect(&format!("node {node}")));
+    for (at, rect) in rects.iter().enumerate() {
+        assert!(rects[..at].iter().all(|other| !rect.intersects(*other)), "{rects:?}");
+    }
+    assert!(rects[0].right() < rects[3].left(), "along the wires: {rects:?}");
+    assert!(seen.studio().session().is_saved() && seen.studio().session().undo_label().is_none());
+}
+
 /// The colour of a socket, and where its corners lie about its middle, in tenths of its size: a circle has none.
 fn painted(seen: &Seen, socket: &str) -> (Color32, Vec<[i32; 2]>) {
     let rect = seen.harness_rect(socket);

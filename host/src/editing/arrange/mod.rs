@@ -25,19 +25,18 @@ const APART: f32 = 80.0;
 /// How wide rows of single nodes are at least.
 const ROW: f32 = 1200.0;
 
-/// The position of every node: the file's, or one below everything that has one.
-pub(super) fn placed(document: &Document) -> HashMap<String, [f32; 2]> {
+/// The position of every node: the file's, or one below everything that has one. Sizes that are missing are guessed.
+pub(super) fn placed(document: &Document, sizes: &HashMap<String, [f32; 2]>) -> HashMap<String, [f32; 2]> {
     let mut positions: HashMap<String, [f32; 2]> =
         document.nodes.keys().filter_map(|name| Some((name.clone(), layout::position(document, name)?))).collect();
     let without: Vec<String> = document.nodes.keys().filter(|name| !positions.contains_key(*name)).cloned().collect();
     if without.is_empty() {
         return positions;
     }
-    let sizes = HashMap::new();
-    let bottoms = positions.iter().map(|(name, at)| [at[0], at[1] + size_of(document, name, &sizes)[1]]);
+    let bottoms = positions.iter().map(|(name, at)| [at[0], at[1] + size_of(document, name, sizes)[1]]);
     let corner = bottoms.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]);
     let corner = corner.map_or(CORNER, |corner| [corner[0], corner[1] + APART]);
-    for (name, at) in arranged(document, &without, &sizes) {
+    for (name, at) in arranged(document, &without, sizes) {
         positions.insert(name, [corner[0] + at[0], corner[1] + at[1]]);
     }
     positions
@@ -258,7 +257,7 @@ mod tests {
     fn nodes_that_the_file_gives_no_place_lie_below_those_that_have_one() {
         let mut graph = chain(&[("a", &[]), ("b", &["a"]), ("c", &["b"])]);
         layout::set_position(&mut graph, "a", [100.0, 200.0]);
-        let at = placed(&graph);
+        let at = placed(&graph, &HashMap::new());
         assert_eq!(at["a"], [100.0, 200.0]);
         assert_eq!(at["b"][0], 100.0);
         assert!(at["b"][1] > 276.0 && at["c"][0] > 320.0);
@@ -276,7 +275,7 @@ mod tests {
         }
         let began = std::time::Instant::now();
         let grid = document(nodes.into());
-        placed(&grid);
+        placed(&grid, &HashMap::new());
         assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
         // One long chain, whose first node also feeds every other.
         let mut nodes = serde_json::Map::new();
@@ -285,7 +284,7 @@ mod tests {
             let inputs = json!({ "a": format!("n{}.o", at - 1), "b": "n0.o" });
             nodes.insert(format!("n{at}"), json!({ "type": "t", "inputs": inputs }));
         }
-        placed(&document(nodes.into()));
+        placed(&document(nodes.into()), &HashMap::new());
         assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
     }
 }

@@ -175,6 +175,12 @@ impl Canvas {
         self.state.look = Some(look);
     }
 
+    /// Shows the nodes where the session has them by now, and all of them.
+    pub fn move_nodes(&mut self) {
+        self.revision = None;
+        self.state.look = Some(Look::Everything);
+    }
+
     /// Forgets the graph that was shown, for another one.
     pub fn reset(&mut self) {
         *self = Self::default();
