@@ -159,8 +159,9 @@ fn what_is_no_sweep_is_refused_with_the_place_and_the_remedy() {
     let wrong = told("late", "value", "1,2000,many");
     assert!(wrong.contains("from -1000 to 1000, found the number 2000"), "{wrong}");
     assert!(wrong.contains("expected a number, found the text \"many\""), "{wrong}");
-    let no_step = told("late", "value", "1..3");
+    let no_step = told("late", "value", "1..3,1..3");
     assert!(no_step.ends_with("; a range of such numbers needs a step: 1..3:0.5"), "{no_step}");
+    assert_eq!(no_step.lines().count(), 1, "{no_step}");
     assert!(told("late", "value", "[]").contains("there is no value"), "an empty list");
 
     let catalogue = bench.engine.catalogue();

@@ -4,7 +4,7 @@ use super::edit::{Edit, Refusal};
 use super::history::{History, Step};
 use super::layout::{self, Frame, Note};
 use super::on_disk::OnDisk;
-use super::{apply, arrange};
+use super::{apply, arrange, clipboard};
 use crate::document::{Document, DocumentError};
 use crate::engine::{move_paths, relative};
 use crate::plugins::Catalogue;
@@ -257,12 +257,16 @@ impl Session {
         let Some(file) = &self.file else { return Ok(()) };
         let opened = Document::open(file)?;
         self.on_disk = (!opened.in_picture).then(|| OnDisk::of(&opened.contents));
-        // Those of the graph as it was are kept: it comes back by undo.
-        self.placed.extend(arrange::placed(&opened.document, &HashMap::new()));
         self.saved = Some(opened.document.clone());
         self.history.settle();
         if opened.document != self.document {
-            let other_side = std::mem::replace(&mut self.document, opened.document);
+            let mut other_side = self.document.clone();
+            // It comes back by undo, with its nodes where they lie now, not where those of the file will.
+            self.lay_out(&mut other_side);
+            for (name, at) in arrange::placed(&opened.document, &HashMap::new()) {
+                self.placed.entry(name).or_insert(at);
+            }
+            self.document = opened.document;
             let label = "read the file again".to_owned();
             self.history.note(Step { label, other_side, renamed: Vec::new(), drag: None });
         }
@@ -318,14 +322,24 @@ impl Session {
         layout::position(&self.document, node).or_else(|| self.placed.get(node).copied()).unwrap_or(arrange::CORNER)
     }
 
-    /// Lays the nodes out again that the file gives no position, by the sizes that they turned out to have; gives whether
-    /// there are any. This is no edit.
-    pub fn place(&mut self, sizes: &HashMap<String, [f32; 2]>) -> bool {
-        let are_there = self.document.nodes.keys().any(|name| layout::position(&self.document, name).is_none());
-        if are_there {
-            self.placed.extend(arrange::placed(&self.document, sizes));
-        }
-        are_there
+    /// Whether the graph says where each node lies.
+    #[must_use]
+    pub fn is_laid_out(&self) -> bool {
+        self.document.nodes.keys().all(|name| layout::position(&self.document, name).is_some())
+    }
+
+    /// Lays the nodes out again of which the graph does not say where they lie, by the sizes that they turned out to have.
+    /// This is no edit.
+    pub fn place(&mut self, sizes: &HashMap<String, [f32; 2]>) {
+        self.placed.extend(arrange::placed(&self.document, sizes));
+    }
+
+    /// Nodes as text, for [`Edit::Paste`]: see [`clipboard::copy`]. Each lies where it is shown.
+    #[must_use]
+    pub fn copy(&self, nodes: &[String]) -> String {
+        let mut document = self.document.clone();
+        self.lay_out(&mut document);
+        clipboard::copy(&document, nodes, &self.folder)
     }
 
     /// Whether a node is shown by its title alone.

@@ -71,8 +71,8 @@ pub struct Studio {
     pub(super) files_at: f64,
     pub(super) kept_revision: Option<u64>,
     pub(super) may_close: bool,
-    /// Whether the graph was not shown yet since it was read.
-    pub(super) is_new_here: bool,
+    /// Nodes of which the graph does not say where they lie are still to be laid out by their real sizes.
+    pub(super) to_place: Option<ToPlace>,
     derived: Derived,
     window: Arc<OnceLock<Context>>,
     memory: (f64, Option<u64>),
@@ -90,6 +90,15 @@ pub(super) struct Switches {
     pub log: bool,
     pub shortcuts: bool,
     pub take_keyboard: bool,
+}
+
+/// How far the layout by real sizes has come.
+#[derive(Debug, Default)]
+pub(super) struct ToPlace {
+    /// The sizes of the frame before: nodes that open or close take a while.
+    pub sizes: HashMap<String, [f32; 2]>,
+    /// Whether everything is to be in sight then.
+    pub look: bool,
 }
 
 /// What follows from the graph, made anew where it has changed.
@@ -147,7 +156,7 @@ impl Studio {
             files_at: 0.0,
             kept_revision: None,
             may_close: false,
-            is_new_here: true,
+            to_place: None,
             derived: Derived::default(),
             window,
             memory: (f64::NEG_INFINITY, None),
@@ -211,7 +220,7 @@ impl Studio {
         self.keys(&ctx);
         self.dropped(&ctx);
         self.panels(ui);
-        self.place();
+        self.place(&ctx);
         self.over_everything(ui);
         let actions = std::mem::take(&mut self.actions);
         let acted = !actions.is_empty();
@@ -327,18 +336,27 @@ impl Studio {
         self.actions = actions;
     }
 
-    /// What has no position was laid out before anybody knew how large the nodes are: once they were drawn, it is again.
-    fn place(&mut self) {
-        let drawn = |name: &String| self.canvas.rect(name).is_some();
-        if self.is_new_here && self.session.document().nodes.keys().all(drawn) {
-            self.is_new_here = false;
-            if self.session.place(&self.canvas.sizes()) {
-                self.canvas.move_nodes();
-                if let Some(ctx) = self.window.get() {
-                    ctx.request_repaint();
-                }
-            }
+    /// What has no position was laid out before anybody knew how large the nodes are: once they are drawn and keep their
+    /// sizes, it is again.
+    fn place(&mut self, ctx: &Context) {
+        if self.session.is_laid_out() {
+            self.to_place = None;
         }
+        // What is drawn in a pass that egui gives up has no sizes to go by.
+        let Some(to_place) = self.to_place.as_mut().filter(|_| !ctx.will_discard()) else { return };
+        let sizes = self.canvas.sizes();
+        let keep = sizes == to_place.sizes && self.session.document().nodes.keys().all(|name| sizes.contains_key(name));
+        if keep {
+            self.session.place(&sizes);
+            self.canvas.move_nodes();
+            if to_place.look {
+                self.canvas.look_at_everything_anew();
+            }
+            self.to_place = None;
+        } else {
+            to_place.sizes = sizes;
+        }
+        ctx.request_repaint();
     }
 
     fn status(&self) -> Status {

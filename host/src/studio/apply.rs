@@ -7,7 +7,7 @@ use super::menu::Offers;
 use super::palette::Palette;
 use super::panels::dialogs::{Dialog, Then};
 use crate::document::Off;
-use crate::editing::{Edge, Edit, copy};
+use crate::editing::{Edge, Edit};
 use eframe::egui;
 use egui::{Context, Vec2, vec2};
 
@@ -127,7 +127,7 @@ impl Studio {
                     return self.copy_chosen(&chosen, command == Command::Cut, ctx);
                 }
                 let nodes: Vec<String> = self.session.selection().iter().cloned().collect();
-                ctx.copy_text(copy(self.session.document(), &nodes, self.session.folder()));
+                ctx.copy_text(self.session.copy(&nodes));
                 self.say(format!("Copied {}", count(nodes.len())));
                 if command == Command::Cut {
                     self.edit(Edit::Delete { nodes }, ctx);
@@ -196,7 +196,7 @@ impl Studio {
                 let everything = nodes.is_none();
                 self.edit(Edit::Arrange { sizes: self.canvas.sizes(), nodes }, ctx);
                 if everything {
-                    self.canvas.look_at(Look::Everything);
+                    self.canvas.look_at_everything_anew();
                 }
             }
             Command::MoveLeft => self.nudge(vec2(-STEP, 0.0), ctx),

@@ -1,6 +1,6 @@
 //! Opening, saving and recovering graphs, and what is dropped into the window.
 
-use super::app::Studio;
+use super::app::{Studio, ToPlace};
 use super::panels::dialogs::{Answer, Dialog, Then};
 use super::parameters::{Wanted, relative};
 use crate::editing::{Edit, SaveError, Session};
@@ -53,7 +53,7 @@ impl Studio {
         self.session = session;
         self.kept_revision = None;
         self.canvas.reset();
-        self.is_new_here = true;
+        self.to_place = Some(ToPlace { look: true, ..ToPlace::default() });
         self.looking.reset();
         self.sweeps.reset();
         self.palette = None;
@@ -112,7 +112,7 @@ impl Studio {
     fn reload(&mut self, ctx: &Context) {
         match self.session.reload() {
             Ok(()) => {
-                self.is_new_here = true;
+                self.to_place = Some(ToPlace::default());
                 self.say("Read again; undo brings your own changes back");
                 self.changed(ctx);
             }

@@ -1,7 +1,7 @@
 //! One parameter in several values.
 
 use super::SweepError;
-use super::values::values;
+use super::values::{self, values};
 use crate::document::Document;
 use crate::plugins::Catalogue;
 use crate::spelling;
@@ -71,11 +71,14 @@ impl Axis {
             let found = validate::parameters(node, &given, &node_type.description);
             // A parameter that is not there is told once, not for each value.
             let new = found.into_iter().filter(|problem| problem.is_error() && problem.place == here);
-            for problem in new.filter(|problem| !wrong.contains(problem)).collect::<Vec<_>>() {
-                wrong.push(match range_remedy(domain.as_ref(), value) {
-                    Some(remedy) => problem.remedy(remedy),
-                    None => problem,
-                });
+            let remedied = new.map(|problem| match values::without_step(value, domain.as_ref()) {
+                Some(remedy) => problem.remedy(remedy),
+                None => problem,
+            });
+            for problem in remedied.collect::<Vec<_>>() {
+                if !wrong.contains(&problem) {
+                    wrong.push(problem);
+                }
             }
         }
         if !wrong.is_empty() {
@@ -125,15 +128,6 @@ impl Axis {
 fn domain(node: &str, parameter: &str, document: &Document, catalogue: &Catalogue) -> Option<Domain> {
     let node_type = catalogue.node_type(&document.nodes.get(node)?.node_type)?;
     node_type.description.parameters.iter().find(|known| known.id == parameter).map(|known| known.domain.clone())
-}
-
-/// What to write where a range of numbers with a fraction was meant and its step is missing.
-fn range_remedy(domain: Option<&Domain>, value: &Value) -> Option<String> {
-    let Some(Domain::Float { .. }) = domain else { return None };
-    let (first, last) = value.as_str()?.split_once("..")?;
-    let [first, last] = [first, last].map(|end| end.trim().parse::<f64>().ok().filter(|end| end.is_finite()));
-    let (first, last) = (first?, last?);
-    (first < last).then(|| format!("a range of such numbers needs a step: {first}..{last}:{}", (last - first) / 4.0))
 }
 
 /// A line for each value. Texts speak for themselves; of a path, its last part is enough where no two are alike.

@@ -59,18 +59,34 @@ fn range(text: &str, domain: Option<&Domain>) -> Option<Vec<Value>> {
             Some((0..=(last - first) / step).take(MAX_CELLS + 1).map(|count| json(first + count * step)).collect())
         }
         Domain::Float { .. } => {
-            let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-            let (first, last, step) = (number(first)?, number(last)?, number(step?)?);
+            let (first, last, step) = (finite(first)?, finite(last)?, finite(step?)?);
             if step <= 0.0 || last < first {
                 return None;
             }
             // A step such as 0.1 is not exact: the end counts where it is missed by a hair, and 0.30000000000000004 is 0.3.
             let count = ((last - first) / step + 1e-9).floor().min(MAX_CELLS as f64) as usize;
-            let near = |number: f64| format!("{number:.9}").parse().unwrap_or(number);
             Some((0..=count).map(|count| near(first + count as f64 * step).into()).collect())
         }
         _ => None,
     }
+}
+
+/// What to write where a value looks like a range of numbers with a fraction whose step is missing.
+pub(super) fn without_step(value: &Value, domain: Option<&Domain>) -> Option<String> {
+    let Some(Domain::Float { .. }) = domain else { return None };
+    let (first, last) = value.as_str()?.split_once("..")?;
+    let (first, last) = (finite(first)?, finite(last)?);
+    (first < last)
+        .then(|| format!("a range of such numbers needs a step: {first}..{last}:{}", near((last - first) / 4.0)))
+}
+
+fn finite(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The number as people write it.
+fn near(number: f64) -> f64 {
+    format!("{number:.9}").parse().unwrap_or(number)
 }
 
 #[cfg(test)]
@@ -105,6 +121,17 @@ mod tests {
         ] {
             assert_eq!(Value::from(values(typed, Some(domain))), expected, "{typed}");
         }
+    }
+
+    #[test]
+    fn a_range_of_fractions_without_a_step_is_told_one() {
+        let float = Domain::Float { default: 1.0, hard: [0.0, 10.0], soft: [0.0, 10.0] };
+        let told = |text: &str, domain| without_step(&json!(text), Some(domain));
+        assert_eq!(told("0.1..0.4", &float).as_deref(), Some("a range of such numbers needs a step: 0.1..0.4:0.075"));
+        for other in ["4..1", "1..2:many", "many", "1..inf"] {
+            assert_eq!(told(other, &float), None, "{other}");
+        }
+        assert_eq!(told("3..1", &Domain::Integer { default: 1, hard: [0, 10], soft: [0, 10] }), None);
     }
 
     #[test]

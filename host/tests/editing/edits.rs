@@ -244,6 +244,25 @@ fn duplicates_keep_the_wires_among_them_and_those_that_come_in() {
 }
 
 #[test]
+fn what_is_copied_from_a_graph_without_a_layout_lies_as_it_is_shown() {
+    let mut desk = Desk::sums();
+    assert!(!desk.session.is_laid_out());
+    let nodes: Vec<String> = desk.session.document().nodes.keys().cloned().collect();
+    let sizes = nodes.iter().map(|name| (name.clone(), [300.0, 900.0])).collect();
+    desk.session.place(&sizes);
+    let shown: Vec<[f32; 2]> = nodes.iter().map(|name| desk.session.position(name)).collect();
+    let text = desk.session.copy(&nodes);
+    desk.make(Edit::Paste { text, at: [5000.0, 0.0] });
+    let pasted: Vec<[f32; 2]> = desk.selected().into_iter().map(|name| desk.session.position(name)).collect();
+    assert_eq!(pasted.len(), shown.len());
+    for (at, (shown_here, there)) in shown.iter().zip(&pasted).enumerate() {
+        let apart = |from: &[[f32; 2]], node: [f32; 2]| [node[0] - from[0][0], node[1] - from[0][1]];
+        assert_eq!(apart(&shown, *shown_here), apart(&pasted, *there), "{}", nodes[at]);
+    }
+    assert!(shown.iter().any(|at| at[1] - shown[0][1] >= 900.0), "by the sizes: {shown:?}");
+}
+
+#[test]
 fn what_was_copied_reads_the_same_files_in_a_graph_of_another_folder() {
     let desk = Desk::new(json!({ "read": { "type": "test.read", "params": { "path": "photos/a.txt" } } }));
     let text = copy(desk.session.document(), &names(&["read"]), Path::new("/graphs/one"));

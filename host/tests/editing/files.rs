@@ -5,6 +5,7 @@ use mgie_host::document::Document;
 use mgie_host::editing::{Edit, Recovery, SaveError, Session};
 use mgie_host::plugins::Catalogue;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::Path;
 
 #[test]
@@ -131,8 +132,11 @@ fn places_that_no_file_tells_are_as_they_were_after_a_file_was_read_again_and_th
     };
     let before = places(&desk);
     assert!(before.len() > 1, "{before:?}");
-    std::fs::write(&file, r#"{ "mgie": 1, "nodes": { "other": { "type": "test.number" } } }"#).unwrap();
+    // One of its nodes has a name of before, and lies elsewhere.
+    let node = json!({ "type": "test.number" });
+    std::fs::write(&file, json!({ "mgie": 1, "nodes": { "other": node, "total": node } }).to_string()).unwrap();
     desk.session.reload().unwrap();
+    desk.session.place(&HashMap::new());
     desk.session.undo();
     assert_eq!(places(&desk), before);
 }

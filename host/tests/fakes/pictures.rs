@@ -16,9 +16,9 @@ fn pixel(run: &Run, socket: &str) -> Option<f64> {
     run.image(socket).ok().map(|image| f64::from(image.pixels()[0]))
 }
 
-/// `pic.make` (fails at 13, and at 99 runs until it is asked to stop), `pic.plus`, and stand-ins for `image.load`, for `image.save`, which writes the pixel as text and
-/// under it the texts in the header, and for `image.sheet`, whose pixel is the sum of its cells' and which notes what it is
-/// given, -1 for no picture.
+/// `pic.make` (fails at 13, and at 99 runs until it is asked to stop), `pic.plus`, and stand-ins for `image.load`, for
+/// `image.save`, which writes the pixel as text and under it the texts in the header, and for `image.sheet`, whose pixel is
+/// the sum of its cells' and which notes what it is given, -1 for no picture.
 pub fn plugin(diary: &Diary) -> Plugin {
     let (made, added, saved, laid_out) = (diary.clone(), diary.clone(), diary.clone(), diary.clone());
     let text = || Domain::Text { default: String::new(), multiline: true };

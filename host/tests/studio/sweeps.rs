@@ -120,7 +120,7 @@ fn a_sweep_is_stopped_and_keeps_the_cells_that_it_has() {
     seen.until("the sweep is over", |studio| !studio.sweeps().is_running());
     assert!(seen.has("1 of 3 cells") && seen.has("Open cell value 2"), "{:?}", seen.labels());
     assert_eq!(seen.studio().sweeps().sheet().unwrap().as_image().unwrap().pixels(), [2.0]);
-    assert!(desk.diary.take().iter().filter(|line| *line == "make").count() == 2, "the third cell never ran");
+    assert_eq!(desk.diary.take().iter().filter(|line| *line == "make").count(), 2, "the third cell never ran");
     // What was stopped can be run again.
     seen.type_into("Across: values", "2, 4");
     seen.harness_click("Run sweep");

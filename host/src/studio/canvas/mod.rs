@@ -175,9 +175,14 @@ impl Canvas {
         self.state.look = Some(look);
     }
 
-    /// Shows the nodes where the session has them by now, and all of them.
+    /// Shows the nodes where the session has them by now, though it was not edited.
     pub fn move_nodes(&mut self) {
         self.revision = None;
+    }
+
+    /// Shows everything once it was drawn anew, where nodes lie elsewhere than when they were drawn last.
+    pub fn look_at_everything_anew(&mut self) {
+        self.state.rects.clear();
         self.state.look = Some(Look::Everything);
     }
 
