@@ -46,7 +46,8 @@ pub struct Edit {
     /// replaced. [default: beside the photo, PHOTO-edited.png, or with a number where that is taken]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The graph to run: any with nodes named `photo`, `instruction` and `result`. [default: the built-in graphs/mgie.json]
+    /// The graph to run: any with nodes named `photo`, `instruction` and `result`. [default: the `edit.json` of the models
+    /// folder, else the built-in graphs/mgie.json]
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
     /// Seed of the noise.
@@ -167,7 +168,8 @@ pub struct Nodes {
 /// `mgie models`.
 #[derive(Debug, Args)]
 pub struct Models {
-    /// The graph whose models are looked for. [default: the built-in graphs/mgie.json]
+    /// The graph whose models are looked for. [default: the `edit.json` of the models folder, else the built-in
+    /// graphs/mgie.json]
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
     /// The folder that holds the models. [default: MGIE_MODELS, else the built-in small model]

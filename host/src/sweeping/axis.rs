@@ -71,7 +71,7 @@ impl Axis {
             let found = validate::parameters(node, &given, &node_type.description);
             // A parameter that is not there is told once, not for each value.
             let new = found.into_iter().filter(|problem| problem.is_error() && problem.place == here);
-            let remedied = new.map(|problem| match values::without_step(value, domain.as_ref()) {
+            let remedied = new.map(|problem| match values::range_remedy(value, domain.as_ref()) {
                 Some(remedy) => problem.remedy(remedy),
                 None => problem,
             });

@@ -71,13 +71,21 @@ fn range(text: &str, domain: Option<&Domain>) -> Option<Vec<Value>> {
     }
 }
 
-/// What to write where a value looks like a range of numbers with a fraction whose step is missing.
-pub(super) fn without_step(value: &Value, domain: Option<&Domain>) -> Option<String> {
-    let Some(Domain::Float { .. }) = domain else { return None };
-    let (first, last) = value.as_str()?.split_once("..")?;
+/// What to write where a value looks like a range of numbers and is none.
+pub(super) fn range_remedy(value: &Value, domain: Option<&Domain>) -> Option<String> {
+    let has_fractions = match domain? {
+        Domain::Float { .. } => true,
+        Domain::Integer { .. } | Domain::Seed { .. } => false,
+        _ => return None,
+    };
+    let (first, rest) = value.as_str()?.split_once("..")?;
+    let last = rest.split_once(':').map_or(rest, |(last, _)| last);
     let (first, last) = (finite(first)?, finite(last)?);
-    (first < last)
-        .then(|| format!("a range of such numbers needs a step: {first}..{last}:{}", near((last - first) / 4.0)))
+    if has_fractions && first < last && !rest.contains(':') {
+        let step = near((last - first) / 4.0);
+        return Some(format!("a range of such numbers needs a step: {first}..{last}:{step}"));
+    }
+    Some("a range goes up: FIRST..LAST:STEP, with a step above 0".to_owned())
 }
 
 fn finite(text: &str) -> Option<f64> {
@@ -124,14 +132,25 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_fractions_without_a_step_is_told_one() {
+    fn what_looks_like_a_range_and_is_none_is_told_how_one_is_written() {
         let float = Domain::Float { default: 1.0, hard: [0.0, 10.0], soft: [0.0, 10.0] };
-        let told = |text: &str, domain| without_step(&json!(text), Some(domain));
-        assert_eq!(told("0.1..0.4", &float).as_deref(), Some("a range of such numbers needs a step: 0.1..0.4:0.075"));
-        for other in ["4..1", "1..2:many", "many", "1..inf"] {
-            assert_eq!(told(other, &float), None, "{other}");
+        let integer = Domain::Integer { default: 1, hard: [0, 10], soft: [0, 10] };
+        let step = Some("a range of such numbers needs a step: 0.1..0.4:0.075");
+        let up = Some("a range goes up: FIRST..LAST:STEP, with a step above 0");
+        for (typed, domain, expected) in [
+            ("0.1..0.4", &float, step),
+            ("4..1", &float, up),
+            ("1..2:0", &float, up),
+            ("3..1", &integer, up),
+            ("1..3:-1", &integer, up),
+            ("many", &float, None),
+            ("a..b", &integer, None),
+            ("1..inf", &float, None),
+        ] {
+            assert_eq!(range_remedy(&json!(typed), Some(domain)).as_deref(), expected, "{typed}");
         }
-        assert_eq!(told("3..1", &Domain::Integer { default: 1, hard: [0, 10], soft: [0, 10] }), None);
+        let text = Domain::Text { default: String::new(), multiline: false };
+        assert_eq!(range_remedy(&json!("3..1"), Some(&text)), None);
     }
 
     #[test]

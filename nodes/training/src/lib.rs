@@ -24,6 +24,7 @@ use mgie_plugin_api::Plugin;
 pub fn plugin() -> Plugin {
     Plugin::new("training", env!("CARGO_PKG_VERSION"))
         .node(scenes::node::definition())
+        .node(nodes::blueprint::definition())
         .node(nodes::vae::definition())
         .node(nodes::clip::definition())
         .node(nodes::denoiser::definition())

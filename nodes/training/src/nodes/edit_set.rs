@@ -46,8 +46,8 @@ pub fn definition() -> NodeDefinition {
     .parameter(
         "models",
         "Models",
-        Domain::Folder { default: "small".to_owned(), optional: false },
-        "The models folder.",
+        Domain::Model { default: ".".to_owned(), optional: false },
+        "A models folder, relative to the one that the graph runs with; `.` is that one.",
     )
     .parameter(
         "folder",

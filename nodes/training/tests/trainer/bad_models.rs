@@ -34,7 +34,7 @@ fn assert_file(failure: &Failure, path: &Path, said: &str) {
 fn every_nodes_description_is_sound() {
     let plugin = mgie_training::plugin();
     let manifest = plugin.manifest();
-    assert_eq!(manifest.nodes.len(), 7);
+    assert_eq!(manifest.nodes.len(), 8);
     for node in &manifest.nodes {
         let plain = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
         assert!(node.id.split('.').all(plain) && node.side_effect && !node.summary.is_empty(), "{}", node.id);

@@ -5,6 +5,7 @@
 mod bad_checkpoints;
 mod bad_models;
 mod bad_numbers;
+mod blueprint;
 mod disk;
 mod host;
 mod models;
