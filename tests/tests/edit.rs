@@ -72,6 +72,9 @@ fn the_built_in_model_edits_what_only_the_picture_tells() {
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
+    let told = stderr(&output);
+    let understood = told.lines().find_map(|line| line.strip_prefix("as the language model put it: "));
+    assert!(understood.is_some_and(|text| text.contains("circle") && text.contains("white")), "{told}");
     let colours = |path: &Path| {
         let picture = image::open(path).unwrap().to_rgb8();
         // The middles of the circle, the square, the triangle, the cross, the sky and the ground.

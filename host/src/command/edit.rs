@@ -11,7 +11,7 @@ use mgie_host::engine::{CancelToken, Targets};
 use mgie_host::models::Models;
 use mgie_host::parameter_text::path as absolute;
 use mgie_host::plugins::Catalogue;
-use mgie_plugin_api::Domain;
+use mgie_plugin_api::{Domain, kind};
 use std::path::{Path, PathBuf};
 
 /// The graph that is run where none is named, nor brought along by the models folder.
@@ -63,7 +63,25 @@ pub fn edit(request: Edit, lines: &Lines, cancel: &CancelToken) -> Result<(), St
     let seconds: f64 = rounds.iter().map(|round| round.report.seconds).sum();
     telling::tell(ended, job::done(&rounds), models.as_ref(), Some(&catalogue), telling.json, &screen, |path| {
         screen.say(&format!("wrote {path} ({seconds:.1} s)"));
-    })
+    })?;
+    for text in rounds.iter().flat_map(|round| &round.told) {
+        let printable: String = text.chars().filter(|letter| letter.is_whitespace() || !letter.is_control()).collect();
+        let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
+        screen.say(&format!("as the language model put it: {line}"));
+    }
+    Ok(())
+}
+
+/// The outputs that say what a language model makes of the instruction: those named `text` of nodes that take one.
+fn understood(document: &Document, catalogue: &Catalogue) -> Vec<(String, String)> {
+    let says = |node_type: &str| {
+        catalogue.node_type(node_type).is_some_and(|known| {
+            known.description.inputs.iter().any(|input| input.id == "instruction")
+                && known.description.outputs.iter().any(|output| output.id == "text" && output.kind == kind::TEXT)
+        })
+    };
+    let nodes = document.nodes.iter().filter(|(_, node)| node.off.is_none() && says(&node.node_type));
+    nodes.map(|(name, _)| (name.clone(), "text".to_owned())).collect()
 }
 
 /// Fills in the nodes that an edit needs, and the options of this command.
@@ -125,7 +143,8 @@ fn fill_in(
             overwriting::free_beside(&photo, "-edited", "png").to_string_lossy().into_owned().into(),
         ),
     }
-    Ok(Job { document, folder, graph, targets, frames: None, running, models })
+    let told = understood(&document, catalogue);
+    Ok(Job { document, folder, graph, targets, frames: None, running, models, told })
 }
 
 fn set(document: &mut Document, node: &str, parameter: &str, value: serde_json::Value) {

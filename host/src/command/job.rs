@@ -29,6 +29,8 @@ pub struct Round {
     pub report: RunReport,
     /// What was written.
     pub saved: Vec<Saved>,
+    /// The texts of [`Job::told`], in its order.
+    pub told: Vec<String>,
 }
 
 /// A graph to run.
@@ -47,6 +49,8 @@ pub struct Job {
     pub running: Running,
     /// The models that it runs with.
     pub models: Models,
+    /// Outputs that are texts, by node and output, which are told at the end.
+    pub told: Vec<(String, String)>,
 }
 
 /// The plugins that this user has.
@@ -107,8 +111,9 @@ impl Job {
         rounds: &mut Vec<Round>,
     ) -> Result<(), Stop> {
         settings::apply(&self.running.settings, &mut self.document, catalogue).map_err(Stop::wrong_all)?;
-        for save in &self.running.saves {
-            self.targets = std::mem::take(&mut self.targets).and_output(&save.node, &save.output);
+        let saved = self.running.saves.iter().map(|save| (&save.node, &save.output));
+        for (node, output) in saved.chain(self.told.iter().map(|(node, output)| (node, output))) {
+            self.targets = std::mem::take(&mut self.targets).and_output(node, output);
         }
         self.check_that_something_runs(catalogue)?;
         let (engine, options) = engine(&self.running, &self.folder, &self.models, catalogue, cancel);
@@ -163,7 +168,7 @@ impl Job {
             Err(error) => {
                 let stop = Stop::from(error);
                 let report = stop.report().cloned().unwrap_or_default();
-                rounds.push(Round { frame, report, saved });
+                rounds.push(Round { frame, report, saved, told: Vec::new() });
                 return Err(stop);
             }
         };
@@ -182,7 +187,8 @@ impl Job {
             }
             saved.push(save.done());
         }
-        rounds.push(Round { frame, report, saved });
+        let told = self.told.iter().filter_map(|output| Some(values.get(output)?.as_text()?.to_owned())).collect();
+        rounds.push(Round { frame, report, saved, told });
         ended
     }
 
@@ -225,6 +231,7 @@ impl Job {
             targets: self.targets.clone(),
             frames: None,
             models: self.models.clone(),
+            told: self.told.clone(),
         }
     }
 

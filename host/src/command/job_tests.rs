@@ -108,6 +108,7 @@ impl Desk {
                 telling: Telling { json: false, quiet: true },
             },
             models: Models::Missing { looked: Vec::new() },
+            told: Vec::new(),
         }
     }
 

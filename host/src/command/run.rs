@@ -51,6 +51,7 @@ pub fn run(request: Run, lines: &Lines, cancel: &CancelToken) -> Result<(), Stop
             frames: request.frames,
             running: request.running,
             models: found,
+            told: Vec::new(),
         };
         job.run(&catalogue, cancel, &screen, &mut rounds)
     })();
