@@ -50,8 +50,9 @@ fn mgie(folder: &Path) -> Command {
     command
 }
 
-/// Runs a graph of `folder` with the same values for all nodes that have such parameters, and with `more` arguments.
-fn run(folder: &Path, graph: &str, values: &[(&str, u32)], more: &[&str]) {
+/// Runs a graph of `folder` with the same values for all nodes that have such parameters, and with `more` arguments; gives
+/// what it logs.
+fn run(folder: &Path, graph: &str, values: &[(&str, u32)], more: &[&str]) -> String {
     let text = std::fs::read_to_string(folder.join(graph)).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     let mut command = mgie(folder);
@@ -61,8 +62,9 @@ fn run(folder: &Path, graph: &str, values: &[(&str, u32)], more: &[&str]) {
             command.args(["--set", &format!("{name}.{parameter}={value}")]);
         }
     }
-    let output = command.args(more).output().unwrap();
+    let output = command.args(more).env("MGIE_LOG", "info").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{graph}: {}", stderr(&output));
+    stderr(&output)
 }
 
 /// The methods that the table has rows of.
@@ -90,7 +92,9 @@ fn a_small_mgie_and_its_baselines_are_trained_compared_and_edit() {
     graphs(folder);
     // Two stages go on where the one before them ended: they end later.
     let few = [("count", 32), ("steps", 2), ("batch", 4), ("part", 4), ("every", 2)];
-    run(folder, "train-small.json", &few, &["--set", "vae.steps=4", "--set", "denoiser.steps=4"]);
+    let more = ["--set", "vae.steps=4", "--set", "denoiser.steps=4"];
+    let logged = run(folder, "train-small.json", &few, &more);
+    assert!(logged.contains("vae: goes on after step 2") && logged.contains("vae: step 4 of 4"), "{logged}");
     for sheet in [
         "vae-0000002",
         "vae-0000004",

@@ -152,12 +152,19 @@ pub fn train(run: &Run, plan: &Plan, stage: &dyn Stage, parameters: &Parameters)
         run.progress(step + 1, plan.steps, &format!("{} {}, {} left", plan.name, curve.recent(), duration(left)));
         if (step + 1).is_multiple_of(plan.every.max(1)) && step + 1 < plan.steps {
             save(plan, &checkpoint, parameters, &optimizer, &curve)?;
+            let left = duration(left);
+            let (name, recent, at, of) = (&plan.name, curve.recent(), step + 1, plan.steps);
+            run.log(Level::Info, &format!("{name}: step {at} of {of}, {recent}, {left} left"));
             let average = parameters.frozen(&optimizer.averages(&variables).map_err(failed)?).map_err(failed)?;
             sample(plan, stage, &average, step + 1)?;
         }
     }
-    if optimizer.step > first {
+    let (name, at, of) = (&plan.name, optimizer.step, plan.steps);
+    if at > first {
         save(plan, &checkpoint, parameters, &optimizer, &curve)?;
+        run.log(Level::Info, &format!("{name}: step {at} of {of}, {}", curve.recent()));
+    } else {
+        run.log(Level::Info, &format!("{name}: nothing to do, its checkpoint is at step {at} of {of}"));
     }
     let average = parameters.frozen(&optimizer.averages(&variables).map_err(failed)?).map_err(failed)?;
     if optimizer.step > first {
