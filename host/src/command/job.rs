@@ -49,7 +49,7 @@ pub struct Job {
     pub running: Running,
     /// The models that it runs with.
     pub models: Models,
-    /// Outputs that are texts, by node and output, which are told at the end.
+    /// Outputs that are texts, by node and output, which are told at the end where their nodes run anyway.
     pub told: Vec<(String, String)>,
 }
 
@@ -111,8 +111,13 @@ impl Job {
         rounds: &mut Vec<Round>,
     ) -> Result<(), Stop> {
         settings::apply(&self.running.settings, &mut self.document, catalogue).map_err(Stop::wrong_all)?;
-        let saved = self.running.saves.iter().map(|save| (&save.node, &save.output));
-        for (node, output) in saved.chain(self.told.iter().map(|(node, output)| (node, output))) {
+        for save in &self.running.saves {
+            self.targets = std::mem::take(&mut self.targets).and_output(&save.node, &save.output);
+        }
+        // Nothing runs for the sake of being told.
+        let running = needed(&self.document, catalogue, &self.targets);
+        self.told.retain(|(node, _)| running.contains(node));
+        for (node, output) in &self.told {
             self.targets = std::mem::take(&mut self.targets).and_output(node, output);
         }
         self.check_that_something_runs(catalogue)?;

@@ -239,3 +239,14 @@ fn a_node_that_is_asked_for_alone_writes_over_nothing_that_is_read() {
     let job = Job { targets: Targets::default().and_node("still"), ..desk.job("a.txt", "fixed.txt") };
     desk.run(job).0.unwrap();
 }
+
+#[test]
+fn texts_are_told_of_nodes_that_run_anyway_and_no_other_runs_for_it() {
+    let desk = Desk::new(&[("a.txt", "a"), ("fixed.txt", "same")]);
+    let told = ["loud", "still"].map(|node| (node.to_owned(), "text".to_owned())).to_vec();
+    let (ended, rounds) = desk.run(Job { told, ..desk.job("a.txt", "out.txt") });
+    ended.unwrap();
+    assert_eq!(rounds[0].told, ["A!"]);
+    let still = rounds[0].report.nodes.iter().find(|node| node.node == "still").unwrap();
+    assert_eq!(still.outcome, Outcome::NotNeeded);
+}

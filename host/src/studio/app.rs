@@ -339,11 +339,12 @@ impl Studio {
     /// What has no position was laid out before anybody knew how large the nodes are: once they are drawn and keep their
     /// sizes, it is again.
     fn place(&mut self, ctx: &Context) {
-        if self.session.is_laid_out() {
-            self.to_place = None;
-        }
         // What is drawn in a pass that egui gives up has no sizes to go by.
         let Some(to_place) = self.to_place.as_mut().filter(|_| !ctx.will_discard()) else { return };
+        if self.session.is_laid_out() {
+            self.to_place = None;
+            return;
+        }
         let sizes = self.canvas.sizes();
         let keep = sizes == to_place.sizes && self.session.document().nodes.keys().all(|name| sizes.contains_key(name));
         if keep {

@@ -4,8 +4,11 @@ use crate::model_files;
 use mgie_plugin_api::{Domain, Failure, NodeDefinition, NodeDescription, Outputs, Run, Value, file, kind};
 use std::path::{Path, PathBuf};
 
-/// How the names of configurations, tokenizers and graphs end; weights end otherwise.
-const ENDINGS: [&str; 3] = ["json", "model", "txt"];
+/// How the names of configurations, tokenizers and graphs end.
+const ENDINGS: [&str; 3] = [".json", ".model", ".txt"];
+
+/// How the list of a sharded checkpoint's files ends: without them, it would name weights that are not there.
+const OF_SHARDS: &str = ".index.json";
 
 /// A configuration or a tokenizer is no larger.
 const LARGEST: u64 = 64 << 20;
@@ -83,7 +86,10 @@ fn list(root: &Path, within: &Path, depth: usize, files: &mut Vec<PathBuf>) -> R
             if depth < DEEPEST {
                 list(root, &name, depth + 1, files)?;
             }
-        } else if name.extension().and_then(|end| end.to_str()).is_some_and(|end| ENDINGS.contains(&end)) {
+        } else if name
+            .to_str()
+            .is_some_and(|text| !text.ends_with(OF_SHARDS) && ENDINGS.iter().any(|ending| text.ends_with(ending)))
+        {
             files.push(name);
         }
     }

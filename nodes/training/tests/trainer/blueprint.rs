@@ -28,12 +28,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn what_the_trainers_read_is_copied_and_no_weights_and_once_more_changes_nothing() {
     let (from, into) = (miniature(), tempfile::tempdir().unwrap());
     let into = into.path().join("training/small");
+    std::fs::write(from.path().join("LLaVA-7B-v1/pytorch_model.bin.index.json"), "{}").unwrap();
     let outputs = blueprint(from.path(), &into).unwrap();
     assert_eq!(outputs.get("models").unwrap().as_text(), Some(into.display().to_string().as_str()));
     let copied = files(&into);
     for name in ["LLaVA-7B-v1/config.json", "LLaVA-7B-v1/tokenizer.model", "clip-vit-large-patch14/merges.txt"] {
         assert!(copied.contains(&PathBuf::from(name)), "{name} is missing: {copied:?}");
     }
+    assert!(!copied.iter().any(|name| name.ends_with("pytorch_model.bin.index.json")), "no shards come with it");
     for name in &copied {
         assert_eq!(std::fs::read(into.join(name)).unwrap(), std::fs::read(from.path().join(name)).unwrap(), "{name:?}");
     }
