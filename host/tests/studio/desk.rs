@@ -7,7 +7,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use mgie_host::engine::{Budgets, Engine};
 use mgie_host::plugins::Catalogue;
 use mgie_host::studio::{Setup, Studio};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +34,25 @@ impl Desk {
         let path = self.path(name);
         let text = serde_json::to_string_pretty(&json!({ "mgie": 1, "nodes": nodes })).unwrap();
         std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A graph of so many nodes in rows of 25, each of which takes what the one before it and one half as far gave.
+    pub fn grid(&self, name: &str, count: usize) -> PathBuf {
+        let (mut nodes, mut places) = (Map::new(), Map::new());
+        for index in 0..count {
+            let name = format!("n{index}");
+            let node = if index == 0 {
+                json!({ "type": "test.number" })
+            } else {
+                let (a, b) = (format!("n{}.number", index - 1), format!("n{}.number", index / 2));
+                json!({ "type": "test.add", "inputs": { "a": a, "b": b } })
+            };
+            places.insert(name.clone(), json!([(index % 25) * 320, (index / 25) * 260]));
+            nodes.insert(name, node);
+        }
+        let path = self.path(name);
+        std::fs::write(&path, json!({ "mgie": 1, "nodes": nodes, "studio": places }).to_string()).unwrap();
         path
     }
 

@@ -226,3 +226,108 @@ fn home_shows_everything_the_full_stop_what_is_selected_and_one_the_actual_size(
     // Nothing of it changes the graph.
     assert!(seen.studio().session().is_saved());
 }
+
+/// Two nodes side by side and, far off, a third one that takes what they give.
+fn far_apart(desk: &Desk) -> std::path::PathBuf {
+    let path = desk.path("far.json");
+    let graph = json!({
+        "mgie": 1,
+        "nodes": {
+            "one": { "type": "test.number" },
+            "sum": { "type": "test.add", "inputs": { "a": "one.number" } },
+            "far": { "type": "test.add", "inputs": { "a": "sum.number" } },
+        },
+        "studio": { "one": [0, 0], "sum": [400, 100], "far": [6000, 3000] },
+    });
+    std::fs::write(&path, graph.to_string()).unwrap();
+    path
+}
+
+/// How many lines are painted that lead from one place to another, within a few points.
+fn lines(seen: &Seen, from: Pos2, to: Pos2) -> usize {
+    let leads = |clipped: &&ClippedShape| match &clipped.shape {
+        Shape::Path(path) => {
+            let (Some(first), Some(last)) = (path.points.first(), path.points.last()) else { return false };
+            first.distance(from) < 3.0 && last.distance(to) < 3.0
+        }
+        _ => false,
+    };
+    seen.harness.output().shapes.iter().filter(leads).count()
+}
+
+fn sockets(seen: &Seen) -> usize {
+    seen.labels().iter().filter(|label| label.starts_with("input ") || label.starts_with("output ")).count()
+}
+
+#[test]
+fn nodes_seen_from_afar_keep_their_size_and_their_wires_and_have_their_sockets_again_close_by() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(far_apart(&desk)));
+    // Where sockets are within their nodes, at the full size.
+    seen.select("sum");
+    seen.key(Modifiers::NONE, Key::Period);
+    assert_eq!(seen.studio().canvas().zoom(), 1.0);
+    let sizes = seen.studio().canvas().sizes();
+    let corner = seen.harness_rect("node sum").min;
+    let (input, output) = (seen.center("input a of sum") - corner, seen.center("output number of sum") - corner);
+    assert_eq!(sockets(&seen), 4, "{:?}", seen.labels());
+
+    seen.key(Modifiers::NONE, Key::Home);
+    let zoom = seen.studio().canvas().zoom();
+    assert!(zoom < 0.25, "{zoom}");
+    assert_eq!(sockets(&seen), 0);
+    assert_eq!(seen.studio().canvas().sizes(), sizes);
+    let corner = |node: &str| seen.harness_rect(&format!("node {node}")).min;
+    let at = |node: &str, socket: egui::Vec2| corner(node) + socket * zoom;
+    assert_eq!(lines(&seen, at("sum", output), at("far", input)), 1);
+
+    seen.key(Modifiers::NONE, Key::Period);
+    assert_eq!(sockets(&seen), 4, "{:?}", seen.labels());
+    assert_eq!(seen.studio().canvas().sizes(), sizes);
+}
+
+#[test]
+fn a_wire_can_be_brought_to_a_node_that_is_seen_from_afar() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(far_apart(&desk)));
+    seen.select("one");
+    seen.key(Modifiers::NONE, Key::Period);
+    let (corner, from) = (seen.harness_rect("node sum").min, seen.center("output number of one"));
+    let within = seen.center("input b of sum") - corner;
+    hold_wire(&mut seen, "output number of one", from + vec2(60.0, 40.0));
+    // Everything is brought into sight while the wire is held.
+    seen.key(Modifiers::NONE, Key::Home);
+    let zoom = seen.studio().canvas().zoom();
+    assert!(zoom < 0.25, "{zoom}");
+    let to = seen.harness_rect("node far").min + within * zoom;
+    for at in [to - vec2(9.0, 9.0), to] {
+        seen.harness.event(Event::PointerMoved(at));
+        seen.harness.run_steps(3);
+    }
+    button(&mut seen, to, false);
+    seen.rest();
+    assert_eq!(seen.wire("far", "b").as_deref(), Some("one.number"), "{:?}", seen.labels());
+}
+
+#[test]
+fn a_node_that_is_collapsed_from_afar_keeps_its_wires() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(far_apart(&desk)));
+    seen.key(Modifiers::NONE, Key::Home);
+    let height = seen.harness_rect("node far").height();
+    let header = seen.harness_rect("node far").center_top() + vec2(0.0, 2.0);
+    seen.click_at(header);
+    seen.key(Modifiers::NONE, Key::H);
+    seen.harness.run_steps(60);
+    let far = seen.harness_rect("node far");
+    assert!(far.height() < height * 0.5, "{far:?} was {height} high");
+    let zoom = seen.studio().canvas().zoom();
+    let from = seen.harness_rect("node sum");
+    let ends = |clipped: &ClippedShape| match &clipped.shape {
+        Shape::Path(path) => path.points.first().copied().zip(path.points.last().copied()),
+        _ => None,
+    };
+    let found: Vec<_> = seen.harness.output().shapes.iter().filter_map(ends).collect();
+    let leads = |(a, b): &&(Pos2, Pos2)| from.expand(2.0).contains(*a) && far.expand(2.0).contains(*b);
+    assert_eq!(found.iter().filter(leads).count(), 1, "at {zoom}: {from:?} {far:?} {found:?}");
+}

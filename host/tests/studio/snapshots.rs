@@ -229,3 +229,21 @@ fn a_sweep_that_is_half_way_looks_as_it_did() {
     assert!(seen.studio().sweeps().is_running());
     compare_both(&mut seen, "sweep", &mut results);
 }
+
+#[test]
+fn nodes_seen_from_afar_look_as_they_did() {
+    if !has_screen() {
+        return;
+    }
+    let desk = Desk::new();
+    let mut results = SnapshotResults::new();
+    let mut seen = desk.open(Some(desk.grid("grid.json", 120)));
+    for (node, key) in [("n30", Key::M), ("n31", Key::H)] {
+        let header = seen.harness_rect(&format!("node {node}")).center_top() + vec2(0.0, 2.0);
+        seen.click_at(header);
+        seen.key(Modifiers::NONE, key);
+    }
+    seen.key(Modifiers::NONE, Key::Home);
+    assert!(seen.studio().canvas().zoom() < 0.2, "{}", seen.studio().canvas().zoom());
+    compare_both(&mut seen, "afar", &mut results);
+}

@@ -10,30 +10,10 @@ use egui_snarl::ui::{PinInfo, SnarlPin, SnarlViewer, SnarlWidget};
 use egui_snarl::{InPin, InPinId, NodeId, OutPin, OutPinId, Snarl};
 use mgie_host::studio::Studio;
 use mgie_host::studio::action::{Action, Command};
-use serde_json::{Map, json};
 use std::time::Duration;
 
 const NODES: usize = 500;
 const FRAMES: u32 = 100;
-
-fn large(desk: &Desk) -> std::path::PathBuf {
-    let mut nodes = Map::new();
-    let mut places = Map::new();
-    for index in 0..NODES {
-        let name = format!("n{index}");
-        let node = if index == 0 {
-            json!({ "type": "test.number" })
-        } else {
-            let (a, b) = (format!("n{}.number", index - 1), format!("n{}.number", index / 2));
-            json!({ "type": "test.add", "inputs": { "a": a, "b": b } })
-        };
-        places.insert(name.clone(), json!([(index % 25) * 320, (index / 25) * 260]));
-        nodes.insert(name, node);
-    }
-    let path = desk.path("large.json");
-    std::fs::write(&path, json!({ "mgie": 1, "nodes": nodes, "studio": places }).to_string()).unwrap();
-    path
-}
 
 /// A frame with its tessellation.
 fn frame(context: &egui::Context, studio: &mut Studio, events: Vec<Event>, time: f64) {
@@ -55,7 +35,7 @@ fn worked() -> Duration {
 #[allow(clippy::print_stdout, reason = "the figures are what it is for")]
 fn speed_of_frames_with_five_hundred_nodes() {
     let desk = Desk::new();
-    let path = large(&desk);
+    let path = desk.grid("large.json", NODES);
     let context = egui::Context::default();
     let began = worked();
     let mut studio = Studio::new(desk.setup(Some(path)));

@@ -6,6 +6,7 @@ mod boxes;
 mod crisp;
 mod gestures;
 mod node;
+mod outline;
 mod pins;
 mod sync;
 mod thumbnails;
@@ -73,6 +74,9 @@ struct State {
     reserved: HashMap<String, Vec2>,
     /// The size of a node's header then.
     headers: HashMap<String, Vec2>,
+    /// Where each node's sockets were when it was drawn with them last, and what is seen of the one being drawn.
+    seen: HashMap<String, outline::Seen>,
+    seeing: outline::Seeing,
     /// The wire that is being dragged, and the sockets that it may end in, by node.
     wire: Option<Dangling>,
     fits: HashMap<String, Vec<String>>,
@@ -107,6 +111,8 @@ impl Default for Canvas {
             rects: HashMap::new(),
             reserved: HashMap::new(),
             headers: HashMap::new(),
+            seen: HashMap::new(),
+            seeing: outline::Seeing::default(),
             wire: None,
             fits: HashMap::new(),
             wire_now: None,
@@ -155,7 +161,7 @@ impl Canvas {
         ui.input_mut(|input| input.modifiers = Modifiers::NONE);
         let widget = SnarlWidget::new().id(snarl_id()).style(style(ui));
         let selected: HashSet<String> = shown.session.selection().iter().cloned().collect();
-        let mut view = View { shown, state: &mut self.state, modifiers, selected };
+        let mut view = View { shown, state: &mut self.state, modifiers, selected, afar: HashSet::new() };
         let background = widget.show(&mut self.snarl, &mut view, ui);
         ui.input_mut(|input| input.modifiers = modifiers);
         self.moved(shown);

@@ -111,10 +111,15 @@ impl View<'_, '_> {
 
     /// What is below the sockets.
     pub(super) fn footer(&mut self, ui: &mut Ui, name: &str) {
+        if self.afar.contains(name) {
+            self.lower_part_from_afar(ui, name);
+            return;
+        }
         if !self.is_full(name) {
             if let Some(size) = self.state.reserved.get(name) {
                 ui.allocate_space(*size);
             }
+            self.state.seeing.bottom = ui.min_rect().bottom();
             return;
         }
         // Keys mean to widgets what they mean everywhere.
@@ -129,6 +134,7 @@ impl View<'_, '_> {
         });
         ui.input_mut(|input| input.modifiers = egui::Modifiers::NONE);
         self.state.reserved.insert(name.to_owned(), shown.response.rect.size());
+        self.state.seeing.bottom = ui.min_rect().bottom();
     }
 
     fn parameters(&mut self, ui: &mut Ui, name: &str) {

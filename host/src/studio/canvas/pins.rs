@@ -1,5 +1,6 @@
 //! The rows of a node's sockets: the name, what flowed last, and the socket itself, which tells a screen reader what it is.
 
+use super::outline::AFAR;
 use super::view::View;
 use crate::studio::action::{Dangling, Output};
 use crate::studio::sockets::Socket;
@@ -10,9 +11,6 @@ use egui_snarl::ui::{PinWireInfo, SnarlPin, SnarlStyle, WireStyle};
 
 /// Height of a row.
 pub(super) const ROW: f32 = 18.0;
-
-/// Below this size of the canvas, sockets are dots.
-const TINY: f32 = 0.25;
 
 /// Size of a socket.
 pub(super) const SOCKET: f32 = 11.0;
@@ -59,6 +57,16 @@ impl SnarlPin for Pin {
     }
 }
 
+/// The colour of a socket: that of the kind of value.
+pub(super) fn colour(socket: &Socket, colours: &theme::Colours) -> Color32 {
+    if socket.known { kinds::colour(socket.kind(), colours) } else { colours.failed }
+}
+
+/// The colour of a wire at a node that is muted or bypassed.
+pub(super) fn switched_off(colour: Color32) -> Color32 {
+    colour.gamma_multiply(0.35)
+}
+
 impl View<'_, '_> {
     /// The row of an input.
     pub(super) fn input_row(&mut self, ui: &mut Ui, node: &str, index: usize) -> Pin {
@@ -76,6 +84,10 @@ impl View<'_, '_> {
 
     fn row(&mut self, ui: &mut Ui, node: &str, socket: Option<&Socket>, is_output: bool) -> Pin {
         let colours = theme::of(ui);
+        // Where snarl puts the socket.
+        let seeing = &mut self.state.seeing;
+        let heights = if is_output { &mut seeing.outputs } else { &mut seeing.inputs };
+        heights.push(ui.max_rect().center().y);
         let Some(socket) = socket else {
             let dim = colours.dim;
             let outline = kinds::Outline::Circle;
@@ -92,7 +104,7 @@ impl View<'_, '_> {
             };
         };
         let full = self.is_full(node);
-        let colour = if socket.known { kinds::colour(socket.kind(), colours) } else { colours.failed };
+        let colour = colour(socket, colours);
         let part = self.part(node, socket, is_output);
         if full {
             self.caption(ui, node, socket, is_output, part);
@@ -114,10 +126,10 @@ impl View<'_, '_> {
         Pin {
             outline: kinds::outline(socket.kind()),
             colour: dimmed(colour),
-            wire: if off { colour.gamma_multiply(0.35) } else { dimmed(colour) },
+            wire: if off { switched_off(colour) } else { dimmed(colour) },
             filled: wired || !socket.optional,
             part,
-            tiny: self.state.to_global.scaling < TINY,
+            tiny: self.state.to_global.scaling < AFAR,
             id,
             name: full.then(|| format!("{side} {} of {node}", socket.id)),
         }

@@ -25,6 +25,7 @@ impl Canvas {
             self.state.rects.remove(&name);
             self.state.reserved.remove(&name);
             self.state.headers.remove(&name);
+            self.state.seen.remove(&name);
         }
         for name in document.nodes.keys() {
             let [x, y] = session.position(name);

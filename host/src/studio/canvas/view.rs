@@ -24,6 +24,8 @@ pub(super) struct View<'a, 'b> {
     /// The keys that are held: snarl sees none.
     pub modifiers: Modifiers,
     pub selected: HashSet<String>,
+    /// Nodes that are seen from afar, without sockets that could be pointed at.
+    pub afar: HashSet<String>,
 }
 
 impl View<'_, '_> {
@@ -149,6 +151,9 @@ impl SnarlViewer<String> for View<'_, '_> {
     }
 
     fn inputs(&mut self, node: &String) -> usize {
+        if self.afar.contains(node) {
+            return 0;
+        }
         self.shown.sockets.get(node).map_or(0, |sockets| sockets.inputs.len())
     }
 
@@ -159,6 +164,9 @@ impl SnarlViewer<String> for View<'_, '_> {
     }
 
     fn outputs(&mut self, node: &String) -> usize {
+        if self.afar.contains(node) {
+            return 0;
+        }
         self.shown.sockets.get(node).map_or(0, |sockets| sockets.outputs.len())
     }
 
@@ -185,6 +193,9 @@ impl SnarlViewer<String> for View<'_, '_> {
             if self.state.marked.as_ref() == Some(&node) {
                 let colour = theme::of(ui).text;
                 ui.painter().rect_stroke(rect.expand(3.0), 8.0, Stroke::new(1.5, colour), StrokeKind::Outside);
+            }
+            if !self.afar.contains(&node) {
+                self.see(&node, rect);
             }
             self.state.rects.insert(node, rect);
         }
@@ -257,6 +268,7 @@ impl SnarlViewer<String> for View<'_, '_> {
         _: &Snarl<String>,
     ) {
         self.state.viewport = *viewport;
+        self.afar = self.state.seen_from_afar(self.shown);
         let grid = egui_snarl::ui::Grid::new(egui::vec2(40.0, 40.0), 0.0);
         // Zoomed out, the lines would lie closer together than the eye parts them.
         if self.state.to_global.scaling > 0.3 {
@@ -264,6 +276,7 @@ impl SnarlViewer<String> for View<'_, '_> {
             BackgroundPattern::Grid(grid).draw(viewport, snarl_style, style, painter);
         }
         boxes::paint(painter, style, self.state, self.shown.session);
+        self.wires_from_afar(painter);
     }
 
     fn current_transform(&mut self, to_global: &mut TSTransform, _: &mut Snarl<String>) {
