@@ -111,7 +111,8 @@ impl View<'_, '_> {
 
     /// What is below the header of a node that is seen from afar: dots for its sockets, at the size that it has close by.
     pub(super) fn lower_part_from_afar(&self, ui: &mut Ui, node: &str) {
-        let (Some(Seen { outline, .. }), Some(sockets)) = (self.state.seen.get(node), self.shown.sockets.get(node)) else {
+        let (Some(Seen { outline, .. }), Some(sockets)) = (self.state.seen.get(node), self.shown.sockets.get(node))
+        else {
             return;
         };
         let position = self.position(node);
