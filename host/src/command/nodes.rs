@@ -6,6 +6,7 @@ use super::stop::Stop;
 use super::typed::Nodes;
 use mgie_host::plugins::{Catalogue, NodeType};
 use mgie_host::spelling;
+use mgie_host::validate::range;
 use mgie_plugin_api::Domain;
 use mgie_plugin_api::description::{NodeDescription, Parameter};
 use serde_json::{Value, json};
@@ -126,9 +127,11 @@ fn page(node_type: &NodeType) -> String {
 fn domain(parameter: &Parameter) -> String {
     let unit = if parameter.unit.is_empty() { String::new() } else { format!(" {}", parameter.unit) };
     match &parameter.domain {
-        Domain::Float { default, hard: [low, high], .. } => format!("number {low} to {high}, default {default}{unit}"),
+        Domain::Float { default, hard: [low, high], .. } => {
+            format!("number {}, default {default}{unit}", range(low, high))
+        }
         Domain::Integer { default, hard: [low, high], .. } => {
-            format!("whole number {low} to {high}, default {default}{unit}")
+            format!("whole number {}, default {default}{unit}", range(low, high))
         }
         Domain::Seed { default } => format!("seed, default {default}"),
         Domain::Boolean { default } => format!("true or false, default {default}"),
@@ -146,5 +149,20 @@ fn with(default: &str, optional: bool) -> String {
         (false, _) => format!(", default {default}"),
         (true, true) => ", may be left empty".to_owned(),
         (true, false) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_without_limits_is_told_without_their_digits() {
+        let number = |hard: [f64; 2]| {
+            let given = Domain::Float { default: -1.0, hard, soft: [0.0, 1.0] };
+            domain(&NodeDescription::new("a.b", "A", "A", "A.").parameter("low", "Low", given, "").parameters[0])
+        };
+        assert_eq!(number([f64::MIN, f64::MAX]), "number of any size, default -1");
+        assert_eq!(number([-2.0, 8.5]), "number from -2 to 8.5, default -1");
     }
 }

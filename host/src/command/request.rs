@@ -156,6 +156,13 @@ impl Sweep {
                 "--save: each cell of the sweep would take the place of the one before it; leave it out".to_owned(),
             );
         }
+        for axis in &axes {
+            let is_it = |set: &Setting| set.node == axis.node && set.parameter == axis.parameter;
+            if typed.running.settings.iter().filter_map(|text| Setting::read(text).ok()).any(|set| is_it(&set)) {
+                let place = format!("{}.{}", axis.node, axis.parameter);
+                wrong.push(format!("--set: {place} is swept, and takes the sweep's values; leave out one of the two"));
+            }
+        }
         if sheet == Some(Destination::Stdout) && typed.running.telling.json {
             wrong.push("--json: the report and the sheet cannot both go to standard output; name a file".to_owned());
         }
@@ -352,6 +359,7 @@ mod tests {
             (vec!["--sweep", "a=1", "--save-sheet", "s.png"], "--sweep: expected NODE.PARAM=V1,V2,…, found `a=1`"),
             (vec!["--sweep", "a.b=1", "--save-sheet", "s.png", "--frames", "1-2"], "sweep one frame"),
             (vec!["--sweep", "a.b=1", "--save-sheet", "s.png", "--save", "a.b=c.png"], "--save: each cell"),
+            (vec!["--sweep", "a.b=1", "--save-sheet", "s.png", "--set", "a.b=2"], "--set: a.b is swept"),
             (vec!["--sweep", "a.b=1", "--save-sheet", "-", "--json"], "--json: the report and the sheet"),
             (vec!["--sweep", "a.b=1", "--save-sheet", "s.png", "--sweep-output", "x"], "--sweep-output: expected NODE"),
         ] {

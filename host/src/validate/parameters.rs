@@ -156,7 +156,8 @@ fn unusual(name: &str, parameter: &Parameter, value: &Value) -> Option<Problem> 
     }
 }
 
-fn range<T: std::fmt::Display + PartialEq + Bounds>(low: &T, high: &T) -> String {
+/// A range in words: `from 1 to 8`, `from 0`, `of any size`.
+pub fn range<T: std::fmt::Display + Bounds>(low: &T, high: &T) -> String {
     match (low.is_lowest(), high.is_highest()) {
         (true, true) => "of any size".to_owned(),
         (false, true) => format!("from {low}"),
@@ -166,8 +167,10 @@ fn range<T: std::fmt::Display + PartialEq + Bounds>(low: &T, high: &T) -> String
 }
 
 /// Ends of a range that mean "no limit".
-trait Bounds {
+pub trait Bounds {
+    /// Whether it is no limit below.
     fn is_lowest(&self) -> bool;
+    /// Whether it is no limit above.
     fn is_highest(&self) -> bool;
 }
 
