@@ -331,3 +331,37 @@ fn a_node_that_is_collapsed_from_afar_keeps_its_wires() {
     let leads = |(a, b): &&(Pos2, Pos2)| from.expand(2.0).contains(*a) && far.expand(2.0).contains(*b);
     assert_eq!(found.iter().filter(leads).count(), 1, "at {zoom}: {from:?} {far:?} {found:?}");
 }
+
+#[test]
+fn the_node_that_a_held_wire_hangs_from_may_go() {
+    let desk = Desk::new();
+    for (keys, left) in [(vec![Key::Delete], 3), (vec![Key::A, Key::Delete], 0)] {
+        let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+        seen.select("one");
+        let at = seen.center("output number of one");
+        hold_wire(&mut seen, "output number of one", at + vec2(60.0, 60.0));
+        for key in keys {
+            seen.key(if key == Key::A { Modifiers::COMMAND } else { Modifiers::NONE }, key);
+        }
+        assert_eq!(seen.studio().session().document().nodes.len(), left);
+        button(&mut seen, at + vec2(60.0, 60.0), false);
+        seen.rest();
+        seen.key(Modifiers::COMMAND, Key::Z);
+        assert!(seen.studio().session().is_saved());
+        assert_eq!(seen.wire("sum", "a").as_deref(), Some("one.number"));
+        assert_eq!(lit(&seen), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_graph_may_be_closed_while_a_wire_is_held() {
+    let desk = Desk::new();
+    let mut seen = desk.open(Some(desk.graph("sum.json", sum())));
+    let at = seen.center("output number of one");
+    hold_wire(&mut seen, "output number of one", at + vec2(60.0, 60.0));
+    seen.key(Modifiers::COMMAND, Key::N);
+    assert!(seen.studio().session().document().nodes.is_empty());
+    button(&mut seen, at + vec2(60.0, 60.0), false);
+    seen.rest();
+    assert!(!seen.has("Find a node"), "{:?}", seen.labels());
+}

@@ -7,7 +7,7 @@ use crate::model_files;
 use crate::parameters::Parameters;
 use crate::sampling::Studio;
 use crate::stages::denoiser::Reader;
-use crate::stages::edit::NoiseSchedule;
+use crate::stages::edit::{NoiseSchedule, Timesteps};
 use crate::stages::language::Eyes;
 use candle_core::{DType, Device};
 use mgie_clip::{Processor, TextTower, Tower, TowerConfig, VisionTower};
@@ -113,7 +113,7 @@ pub fn diffusion(models: &Path) -> Result<(UnetConfig, VaeConfig, NoiseSchedule)
         alphas_cumprod: schedule.alphas_cumprod().to_vec(),
         prediction: schedule.prediction()?.unwrap_or(Prediction::Epsilon),
         scaling: vae.scaling_factor,
-        high_noise: 0.0,
+        timesteps: Timesteps::All(0.0),
     };
     Ok((unet, vae, noise))
 }

@@ -1,6 +1,7 @@
 //! What all training nodes have in common: their parameters, and the plan and the device that these say.
 
 use crate::optimizer::Settings;
+use crate::stages::edit::{NoiseSchedule, Timesteps};
 use crate::trainer::Plan;
 use candle_core::{DType, Device};
 use mgie_plugin_api::{Domain, Failure, NodeDescription, Run, kind};
@@ -99,13 +100,28 @@ pub fn with_side(description: NodeDescription) -> NodeDescription {
 
 /// Adds the choice of noise, for the stages that train the UNet.
 pub fn with_noise(description: NodeDescription) -> NodeDescription {
-    description.parameter(
+    let noise = description.parameter(
         "high_noise",
         "High noise",
         Domain::Float { default: 0.0, hard: [0.0, 100.0], soft: [0.0, 8.0] },
         "How much more often much noise is drawn: a timestep's density grows with its power of this. 0 for all alike, as in \
          DDPM. Under much noise only the text can tell what is to be there: a small UNet learns to follow it sooner.",
+    );
+    noise.parameter(
+        "few_steps",
+        "Few steps",
+        Domain::Integer { default: 0, hard: [0, 1000], soft: [0, 8] },
+        "Trains for a sampler of so many steps, with trailing timesteps: at those alone that it visits, all alike. 0 for all \
+         timesteps, as high_noise has them. A small UNet then spends nothing on what it is never asked.",
     )
+}
+
+/// The timesteps that were chosen by [`with_noise`]'s parameters.
+///
+/// # Errors
+/// Parameters that are not there.
+pub fn timesteps(run: &Run, schedule: &NoiseSchedule) -> Result<Timesteps, Failure> {
+    Ok(Timesteps::of(run.count("few_steps")?, run.float("high_noise")?, schedule.alphas_cumprod.len()))
 }
 
 /// A node's parameters, read.

@@ -12,7 +12,7 @@ use mgie_mllm::config::LlavaConfig;
 use mgie_mllm::{AddedTokens, Conversation, LlavaModel};
 use mgie_training::optimizer::{AdamW, Settings, cosine};
 use mgie_training::parameters::Parameters;
-use mgie_training::stages::edit::{Draws, NoiseSchedule};
+use mgie_training::stages::edit::{Draws, NoiseSchedule, Timesteps};
 use mgie_training::stages::language::answer_tokens;
 use mgie_training::stages::mgie::{is_trained, losses};
 use mgie_weights::{Checkpoint, Weights};
@@ -107,7 +107,7 @@ impl Model {
                 alphas_cumprod: schedule.alphas_cumprod().to_vec(),
                 prediction,
                 scaling: 1.0,
-                high_noise: 0.0,
+                timesteps: Timesteps::All(0.0),
             },
             conversations: conversations.collect(),
             features: goldens.tensor("input/features"),

@@ -59,11 +59,15 @@ pub struct Canvas {
     snarl: Snarl<String>,
     ids: HashMap<String, NodeId>,
     revision: Option<u64>,
+    /// How often a held wire was let go because its node went.
+    let_go: u64,
     state: State,
 }
 
 /// What outlives a frame and is no part of the graph.
 struct State {
+    /// Snarl's id.
+    id: Id,
     to_global: TSTransform,
     screen: Rect,
     viewport: Rect,
@@ -104,6 +108,7 @@ struct State {
 impl Default for Canvas {
     fn default() -> Self {
         let state = State {
+            id: Id::new(("studio canvas", 0_u64)),
             to_global: TSTransform::IDENTITY,
             screen: Rect::ZERO,
             viewport: Rect::ZERO,
@@ -127,24 +132,22 @@ impl Default for Canvas {
             wheel: None,
             wheel_until: 0.0,
         };
-        Self { snarl: Snarl::new(), ids: HashMap::new(), revision: None, state }
+        Self { snarl: Snarl::new(), ids: HashMap::new(), revision: None, let_go: 0, state }
     }
 }
 
-/// The id of the canvas: there is one.
-fn snarl_id() -> Id {
-    Id::new("studio canvas")
-}
-
-/// The id that snarl gives a node's frame.
-fn frame_id(node: NodeId) -> Id {
-    snarl_id().with(("snarl-node", node)).with("frame")
+/// The id that snarl gives a node's frame on the canvas of an id.
+fn frame_id(canvas: Id, node: NodeId) -> Id {
+    canvas.with(("snarl-node", node)).with("frame")
 }
 
 impl Canvas {
     /// Shows the graph, and pushes what is done to it.
     pub fn show(&mut self, ui: &mut Ui, shown: &mut Shown<'_>) {
         self.sync(shown.session, shown.sockets);
+        if self.state.wire.as_ref().is_some_and(|wire| !self.ids.contains_key(&wire.node)) {
+            self.let_go();
+        }
         // Nodes may have been selected elsewhere, in the side panel say: what is deleted then is they alone. An undo may
         // have taken away what was selected.
         let is_there = |id: &BoxId| frames::find(shown.session, *id).is_some();
@@ -159,13 +162,13 @@ impl Canvas {
         self.state.dropped = None;
         let modifiers = ui.input(|input| input.modifiers);
         ui.input_mut(|input| input.modifiers = Modifiers::NONE);
-        let widget = SnarlWidget::new().id(snarl_id()).style(style(ui));
+        let widget = SnarlWidget::new().id(self.state.id).style(style(ui));
         let selected: HashSet<String> = shown.session.selection().iter().cloned().collect();
         let mut view = View { shown, state: &mut self.state, modifiers, selected, afar: HashSet::new() };
         let background = widget.show(&mut self.snarl, &mut view, ui);
         ui.input_mut(|input| input.modifiers = modifiers);
         self.moved(shown);
-        let layer = LayerId::new(ui.layer_id().order, snarl_id());
+        let layer = LayerId::new(ui.layer_id().order, self.state.id);
         boxes::interact(ui, layer, &mut self.state, shown);
         gestures::background(ui, &background, modifiers, &mut self.state, shown);
         gestures::say_why(ui, &self.state, shown);
@@ -194,7 +197,20 @@ impl Canvas {
 
     /// Forgets the graph that was shown, for another one.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        let before = std::mem::take(self);
+        (self.let_go, self.state.id) = (before.let_go, before.state.id);
+        if before.state.wire.is_some() {
+            self.let_go();
+        }
+    }
+
+    /// Lets go of the wire that is held. Snarl would draw it on from a node that is gone, and keeps what it knows of it by
+    /// its id: it takes another one.
+    fn let_go(&mut self) {
+        self.let_go += 1;
+        self.state.id = Id::new(("studio canvas", self.let_go));
+        self.state.wire = None;
+        self.state.fits.clear();
     }
 
     /// Width and height of each node as drawn last, by name.
@@ -254,7 +270,7 @@ impl Canvas {
     /// Gives a node the keyboard, so that screen readers tell it.
     pub fn take_keyboard(&self, node: &str, ctx: &egui::Context) {
         if let Some(id) = self.ids.get(node) {
-            ctx.memory_mut(|memory| memory.request_focus(frame_id(*id)));
+            ctx.memory_mut(|memory| memory.request_focus(frame_id(self.state.id, *id)));
         }
     }
 
@@ -266,7 +282,7 @@ impl Canvas {
 
     fn focused(&self, ctx: &egui::Context) -> Option<&String> {
         let focused = ctx.memory(|memory| memory.focused())?;
-        self.ids.iter().find(|(_, id)| frame_id(**id) == focused).map(|(name, _)| name)
+        self.ids.iter().find(|(_, id)| frame_id(self.state.id, **id) == focused).map(|(name, _)| name)
     }
 
     /// The mark is where the keyboard is; a node that is gone has none.

@@ -69,7 +69,7 @@ impl View<'_, '_> {
 
     /// Clicks and drags of a node's body.
     fn gestures(&mut self, ui: &Ui, id: NodeId, node: &str) {
-        let frame = frame_id(id);
+        let frame = frame_id(self.state.id, id);
         let is_selected = self.selected.contains(node);
         ui.ctx().accesskit_node_builder(frame, |builder| {
             builder.set_label(format!("node {node}"));

@@ -40,7 +40,7 @@ pub fn definition() -> NodeDefinition {
 fn denoiser(run: &Run) -> Result<Outputs, Failure> {
     let Setup { models, dataset, plan, device, dtype, continues } = Setup::read(run, "denoiser")?;
     let (unet, vae, mut schedule) = parts::diffusion(&models)?;
-    schedule.high_noise = run.float("high_noise")?;
+    schedule.timesteps = setup::timesteps(run, &schedule)?;
     let dataset = Dataset::open(&dataset)?;
     let learns = run.string("text_tower")? == "trained";
     let unet_alone: Trained = |name| name.starts_with("unet.");

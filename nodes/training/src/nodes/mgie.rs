@@ -66,7 +66,7 @@ fn mgie(run: &Run) -> Result<Outputs, Failure> {
     let config = LlavaConfig::read(&folder)?;
     let tokenizer = Arc::new(LlavaTokenizer::open(&folder, config.use_im_start_end)?);
     let (unet, vae, mut schedule) = parts::diffusion(&models)?;
-    schedule.high_noise = run.float("high_noise")?;
+    schedule.timesteps = setup::timesteps(run, &schedule)?;
     let dataset = Dataset::open(&dataset)?;
     dataset.entries().iter().try_for_each(|entry| expressive(entry).map(drop))?;
     let side = run.count("side")?;

@@ -4,7 +4,7 @@
 use super::{draw, uniform};
 use crate::latents::Latents;
 use candle_core::{DType, Device, Result, Tensor};
-use mgie_diffusion::schedule::Prediction;
+use mgie_diffusion::schedule::{Prediction, trailing};
 use mgie_diffusion::unet::Unet;
 
 /// The null conditioning stands in below this share of u.
@@ -21,8 +21,38 @@ pub struct NoiseSchedule {
     pub prediction: Prediction,
     /// What goal latents are multiplied by.
     pub scaling: f64,
-    /// Timesteps are drawn with a density in proportion to their own power of this: 0 for all alike, as DDPM's.
-    pub high_noise: f64,
+    /// How timesteps are drawn.
+    pub timesteps: Timesteps,
+}
+
+/// Which timesteps the UNet is trained at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Timesteps {
+    /// All of them, with a density in proportion to their own power of this: 0 for all alike, as DDPM's.
+    All(f64),
+    /// Those that a sampler visits, all alike.
+    Visited(Vec<usize>),
+}
+
+impl Timesteps {
+    /// Those of a sampler of so many steps, trailing; all of them where `steps` is 0, denser towards much noise with the
+    /// power `high_noise`.
+    #[must_use]
+    pub fn of(steps: usize, high_noise: f64, trained: usize) -> Self {
+        if steps == 0 {
+            return Self::All(high_noise);
+        }
+        Self::Visited(trailing(trained, steps).into_iter().map(|timestep| timestep.max(0.0) as usize).collect())
+    }
+
+    /// The timestep for a number from 0 to 1.
+    fn at(&self, share: f64, trained: usize) -> usize {
+        let among = |count: usize, share: f64| ((share * count as f64) as usize).min(count.saturating_sub(1));
+        match self {
+            Self::All(power) => among(trained, share.powf(1.0 / (1.0 + power))),
+            Self::Visited(timesteps) => timesteps.get(among(timesteps.len(), share)).copied().unwrap_or_default(),
+        }
+    }
 }
 
 /// What is drawn for some examples.
@@ -52,10 +82,7 @@ impl Draws {
         let count = shape.first().copied().unwrap_or_default();
         let places = first..first + count;
         let steps = schedule.alphas_cumprod.len();
-        let timestep = |place| {
-            let share = uniform(seed, "timestep", step, place).powf(1.0 / (1.0 + schedule.high_noise));
-            ((share * steps as f64) as usize).min(steps - 1)
-        };
+        let timestep = |place| schedule.timesteps.at(uniform(seed, "timestep", step, place), steps);
         Ok(Self {
             timesteps: places.clone().map(timestep).collect(),
             u: places.map(|place| uniform(seed, "dropout", step, place)).collect(),
@@ -138,24 +165,40 @@ pub fn edit_loss(
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Draws, NoiseSchedule};
+    use super::{Draws, NoiseSchedule, Timesteps};
     use candle_core::Device;
     use mgie_diffusion::schedule::Prediction;
 
-    /// The share of 4,000 timesteps of 1,000 that lies from 800 on.
-    fn above_800(high_noise: f64) -> f64 {
+    /// 4,000 timesteps of 1,000.
+    fn drawn(timesteps: Timesteps) -> Vec<usize> {
         let alphas_cumprod = vec![0.5; 1000];
-        let schedule = NoiseSchedule { alphas_cumprod, prediction: Prediction::Velocity, scaling: 1.0, high_noise };
-        let draws = Draws::at(1, 0, 0, &[4000, 1, 1, 1], &schedule, &Device::Cpu).unwrap();
-        assert!(draws.timesteps.iter().all(|timestep| *timestep < 1000));
-        draws.timesteps.iter().filter(|timestep| **timestep >= 800).count() as f64 / 4000.0
+        let schedule = NoiseSchedule { alphas_cumprod, prediction: Prediction::Velocity, scaling: 1.0, timesteps };
+        Draws::at(1, 0, 0, &[4000, 1, 1, 1], &schedule, &Device::Cpu).unwrap().timesteps
+    }
+
+    fn share(timesteps: &[usize], holds: impl Fn(usize) -> bool) -> f64 {
+        timesteps.iter().filter(|timestep| holds(**timestep)).count() as f64 / timesteps.len() as f64
     }
 
     #[test]
     fn timesteps_are_uniform_or_grow_denser_with_a_power_of_themselves() {
-        for (high_noise, share) in [(0.0, 0.2), (4.0, 1.0 - 0.8_f64.powi(5))] {
-            let found = above_800(high_noise);
-            assert!((found - share).abs() < 0.03, "{found} of timesteps from 800 on, expected {share}");
+        for (high_noise, expected) in [(0.0, 0.2), (4.0, 1.0 - 0.8_f64.powi(5))] {
+            let drawn = drawn(Timesteps::of(0, high_noise, 1000));
+            assert!(drawn.iter().all(|timestep| *timestep < 1000));
+            let found = share(&drawn, |timestep| timestep >= 800);
+            assert!((found - expected).abs() < 0.03, "{found} of timesteps from 800 on, expected {expected}");
+        }
+    }
+
+    #[test]
+    fn for_a_sampler_of_few_steps_only_what_it_visits_is_drawn() {
+        for (steps, visited) in [(1, vec![999]), (2, vec![999, 499]), (4, vec![999, 749, 499, 249])] {
+            let drawn = drawn(Timesteps::of(steps, 5.0, 1000));
+            assert!(drawn.iter().all(|timestep| visited.contains(timestep)));
+            for timestep in &visited {
+                let found = share(&drawn, |drawn| drawn == *timestep);
+                assert!((found - 1.0 / steps as f64).abs() < 0.03, "{found} of {timestep} with {steps} steps");
+            }
         }
     }
 }
