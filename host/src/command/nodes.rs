@@ -6,7 +6,7 @@ use super::stop::Stop;
 use super::typed::Nodes;
 use mgie_host::plugins::{Catalogue, NodeType};
 use mgie_host::spelling;
-use mgie_host::validate::range;
+use mgie_host::validate::range_in_words;
 use mgie_plugin_api::Domain;
 use mgie_plugin_api::description::{NodeDescription, Parameter};
 use serde_json::{Value, json};
@@ -128,10 +128,10 @@ fn domain(parameter: &Parameter) -> String {
     let unit = if parameter.unit.is_empty() { String::new() } else { format!(" {}", parameter.unit) };
     match &parameter.domain {
         Domain::Float { default, hard: [low, high], .. } => {
-            format!("number {}, default {default}{unit}", range(low, high))
+            format!("number {}, default {default}{unit}", range_in_words(low, high))
         }
         Domain::Integer { default, hard: [low, high], .. } => {
-            format!("whole number {}, default {default}{unit}", range(low, high))
+            format!("whole number {}, default {default}{unit}", range_in_words(low, high))
         }
         Domain::Seed { default } => format!("seed, default {default}"),
         Domain::Boolean { default } => format!("true or false, default {default}"),

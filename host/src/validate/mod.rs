@@ -9,7 +9,7 @@ mod wires;
 
 pub(crate) use cycle::order;
 pub(crate) use off::Live;
-pub use parameters::range;
+pub use parameters::range_in_words;
 pub(crate) use parameters::{canonical, check as parameters};
 pub use problem::{Place, Problem, Severity};
 

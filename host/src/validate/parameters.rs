@@ -68,7 +68,7 @@ pub(crate) fn canonical(domain: &Domain, value: &Value) -> Result<Value, Wrong> 
         Domain::Float { hard: [low, high], .. } => {
             let number = value.as_f64().ok_or_else(|| wrong("a number", value))?;
             if !(*low..=*high).contains(&number) {
-                return Err(wrong(format!("a number {}", range(low, high)), value));
+                return Err(wrong(format!("a number {}", range_in_words(low, high)), value));
             }
             // Zero has two forms that compute the same.
             Ok((number + 0.0).into())
@@ -76,7 +76,7 @@ pub(crate) fn canonical(domain: &Domain, value: &Value) -> Result<Value, Wrong> 
         Domain::Integer { hard: [low, high], .. } => {
             let number = value.as_i64().ok_or_else(|| wrong("a whole number", value))?;
             if !(*low..=*high).contains(&number) {
-                return Err(wrong(format!("a whole number {}", range(low, high)), value));
+                return Err(wrong(format!("a whole number {}", range_in_words(low, high)), value));
             }
             Ok(number.into())
         }
@@ -139,10 +139,10 @@ fn unusual(name: &str, parameter: &Parameter, value: &Value) -> Option<Problem> 
     let outside = |expected: String| Some(Problem::warning(name, place(), expected).found(value.to_string()));
     match &parameter.domain {
         Domain::Float { soft: [low, high], .. } if value.as_f64().is_some_and(|x| !(*low..=*high).contains(&x)) => {
-            outside(format!("a number that is usually {}", range(low, high)))
+            outside(format!("a number that is usually {}", range_in_words(low, high)))
         }
         Domain::Integer { soft: [low, high], .. } if value.as_i64().is_some_and(|x| !(*low..=*high).contains(&x)) => {
-            outside(format!("a number that is usually {}", range(low, high)))
+            outside(format!("a number that is usually {}", range_in_words(low, high)))
         }
         Domain::File { extensions, .. } => {
             let text = value.as_str().unwrap_or_default();
@@ -157,7 +157,7 @@ fn unusual(name: &str, parameter: &Parameter, value: &Value) -> Option<Problem> 
 }
 
 /// A range in words: `from 1 to 8`, `from 0`, `of any size`.
-pub fn range<T: std::fmt::Display + Bounds>(low: &T, high: &T) -> String {
+pub fn range_in_words<T: std::fmt::Display + Bounds>(low: &T, high: &T) -> String {
     match (low.is_lowest(), high.is_highest()) {
         (true, true) => "of any size".to_owned(),
         (false, true) => format!("from {low}"),

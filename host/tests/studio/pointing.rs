@@ -243,6 +243,20 @@ fn far_apart(desk: &Desk) -> std::path::PathBuf {
     path
 }
 
+/// Whether a wire comes along when it is pulled at a place: there is a socket.
+fn is_socket(seen: &mut Seen, at: Pos2) -> bool {
+    let before = seen.studio().session().document().clone();
+    seen.drag(at, at + vec2(60.0, 60.0));
+    seen.rest();
+    let is_socket = seen.has("Find a node");
+    seen.key(Modifiers::NONE, Key::Escape);
+    assert!(is_socket || before.nodes == seen.studio().session().document().nodes);
+    if *seen.studio().session().document() != before {
+        seen.key(Modifiers::COMMAND, Key::Z);
+    }
+    is_socket
+}
+
 /// How many lines are painted that lead from one place to another, within a few points.
 fn lines(seen: &Seen, from: Pos2, to: Pos2) -> usize {
     let leads = |clipped: &&ClippedShape| match &clipped.shape {
@@ -275,21 +289,31 @@ fn nodes_seen_from_afar_keep_their_size_and_their_wires_and_have_their_sockets_a
     seen.key(Modifiers::NONE, Key::Home);
     let zoom = seen.studio().canvas().zoom();
     assert!(zoom < 0.25, "{zoom}");
-    assert_eq!(sockets(&seen), 0);
     assert_eq!(seen.studio().canvas().sizes(), sizes);
     let corner = |node: &str| seen.harness_rect(&format!("node {node}")).min;
     let at = |node: &str, socket: egui::Vec2| corner(node) + socket * zoom;
     assert_eq!(lines(&seen, at("sum", output), at("far", input)), 1);
+    let place = at("sum", output);
+    assert!(!is_socket(&mut seen, place), "nobody could point at it");
 
+    seen.select("sum");
     seen.key(Modifiers::NONE, Key::Period);
     assert_eq!(sockets(&seen), 4, "{:?}", seen.labels());
     assert_eq!(seen.studio().canvas().sizes(), sizes);
+    // The wire to the node that is out of sight is there, and hangs from a socket.
+    let place = seen.center("output number of sum");
+    assert!(is_socket(&mut seen, place));
 }
 
 #[test]
 fn a_wire_can_be_brought_to_a_node_that_is_seen_from_afar() {
     let desk = Desk::new();
     let mut seen = desk.open(Some(far_apart(&desk)));
+    // What flowed stands beside its socket, and is not drawn from afar.
+    seen.key(Modifiers::COMMAND, Key::A);
+    seen.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+    seen.until("the run is over", |studio| !studio.runner().is_running());
+    seen.click_at(Pos2::new(20.0, 600.0));
     seen.select("one");
     seen.key(Modifiers::NONE, Key::Period);
     let (corner, from) = (seen.harness_rect("node sum").min, seen.center("output number of one"));
@@ -344,13 +368,74 @@ fn the_node_that_a_held_wire_hangs_from_may_go() {
             seen.key(if key == Key::A { Modifiers::COMMAND } else { Modifiers::NONE }, key);
         }
         assert_eq!(seen.studio().session().document().nodes.len(), left);
+        assert_eq!(lit(&seen), Vec::<String>::new(), "the wire was let go");
         button(&mut seen, at + vec2(60.0, 60.0), false);
         seen.rest();
         seen.key(Modifiers::COMMAND, Key::Z);
         assert!(seen.studio().session().is_saved());
         assert_eq!(seen.wire("sum", "a").as_deref(), Some("one.number"));
-        assert_eq!(lit(&seen), Vec::<String>::new());
     }
+}
+
+#[test]
+fn the_socket_that_a_held_wire_hangs_from_may_go_and_the_view_stays() {
+    let desk = Desk::new();
+    let graph = json!({
+        "one": { "type": "test.number" },
+        "alien": { "type": "org.example.blur", "inputs": { "in": "one.number" } },
+    });
+    let mut seen = desk.open(Some(desk.graph("alien.json", graph)));
+    seen.select("one");
+    seen.key(Modifiers::NONE, Key::Period);
+    // Of a node whose plugin is missing, only its wires tell which sockets it has.
+    let at = seen.center("input in of alien");
+    hold_wire(&mut seen, "input in of alien", at + vec2(-20.0, 120.0));
+    let view = |seen: &Seen| (seen.studio().canvas().zoom(), seen.studio().canvas().at(at));
+    let before = view(&seen);
+    seen.key(Modifiers::NONE, Key::Delete);
+    assert_eq!(seen.studio().session().document().nodes.len(), 1);
+    assert_eq!(view(&seen), before);
+    button(&mut seen, at + vec2(-20.0, 120.0), false);
+    seen.rest();
+    assert!(!seen.has("Find a node"), "nothing was dropped: {:?}", seen.labels());
+    seen.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(seen.wire("alien", "in").as_deref(), Some("one.number"));
+}
+
+#[test]
+fn a_node_with_long_labels_is_as_wide_from_afar_as_close_by() {
+    let desk = Desk::new();
+    let path = desk.path("long.json");
+    let [into, out] = ["an_input_with_a_long_name", "an_output_with_a_long_name"];
+    let graph = json!({
+        "mgie": 1,
+        "nodes": {
+            "one": { "type": "test.number" },
+            "alien": { "type": "org.example.blur", "inputs": { into: "one.number" } },
+            "take": { "type": "test.take", "inputs": { "number": format!("alien.{out}") } },
+        },
+        "studio": { "one": [0, 0], "alien": [400, 0], "take": [6000, 3000] },
+    });
+    std::fs::write(&path, graph.to_string()).unwrap();
+    let mut seen = desk.open(Some(path));
+    seen.select("alien");
+    seen.key(Modifiers::NONE, Key::Period);
+    let (near, socket) = (seen.harness_rect("node alien"), seen.center(&format!("output {out} of alien")));
+    assert!(near.width() > 300.0, "{near:?}");
+    seen.key(Modifiers::NONE, Key::Home);
+    let (zoom, afar) = (seen.studio().canvas().zoom(), seen.harness_rect("node alien"));
+    assert!(zoom < 0.25, "{zoom}");
+    assert!((afar.size() / zoom - near.size()).length() < 1.0, "{afar:?} at {zoom}, {near:?} close by");
+    let from = afar.min + (socket - near.min) * zoom;
+    let take = seen.harness_rect("node take");
+    let begins = |clipped: &&ClippedShape| match &clipped.shape {
+        Shape::Path(path) => {
+            let ends = path.points.first().zip(path.points.last());
+            ends.is_some_and(|(first, last)| first.distance(from) < 2.0 && take.expand(2.0).contains(*last))
+        }
+        _ => false,
+    };
+    assert_eq!(seen.harness.output().shapes.iter().filter(begins).count(), 1);
 }
 
 #[test]

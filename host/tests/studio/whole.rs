@@ -59,7 +59,7 @@ fn open_nodes(desk: &Desk, (size, scale): (Vec2, f32), nodes: Value) -> Seen {
 
 /// Everything with a name that is no part of the canvas, which is moved about.
 fn widgets(seen: &Seen) -> Vec<Widget> {
-    let canvas = egui::Id::new("studio canvas");
+    let canvas = seen.studio().canvas().id();
     let places: HashMap<NodeId, (Rect, Rect)> = seen.harness.ctx.viewport(|viewport| {
         let layers = viewport.prev_pass.widgets.layers().filter(|(layer, _)| layer.id != canvas);
         let widgets = layers.flat_map(|(_, widgets)| widgets);

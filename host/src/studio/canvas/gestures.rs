@@ -3,6 +3,7 @@
 use super::{Shown, State};
 use crate::editing::why_not;
 use crate::studio::action::{Action, Dangling};
+use crate::studio::sockets::Sockets;
 use crate::studio::theme;
 use eframe::egui;
 use egui::emath::TSTransform;
@@ -140,8 +141,15 @@ impl State {
             return;
         }
         self.wire = self.wire_now.take();
+        self.wire_from = self.wire.as_ref().and_then(|wire| place_of(wire, shown.sockets));
         self.fits = self.wire.as_ref().map_or_else(HashMap::new, |wire| fitting(wire, shown));
     }
+}
+
+/// The place of the socket that a wire hangs from among the node's inputs or outputs; none where it is gone.
+pub(super) fn place_of(wire: &Dangling, sockets: &HashMap<String, Sockets>) -> Option<usize> {
+    let sockets = sockets.get(&wire.node)?;
+    if wire.is_output { sockets.output(&wire.socket) } else { sockets.input(&wire.socket) }
 }
 
 /// The sockets that a dangling wire may end in, by node.

@@ -59,8 +59,8 @@ pub struct Canvas {
     snarl: Snarl<String>,
     ids: HashMap<String, NodeId>,
     revision: Option<u64>,
-    /// How often a held wire was let go because its node went.
-    let_go: u64,
+    /// Counts snarl's ids: it gets a new one where it is to forget what it knows by the old one.
+    serial: u64,
     state: State,
 }
 
@@ -78,11 +78,14 @@ struct State {
     reserved: HashMap<String, Vec2>,
     /// The size of a node's header then.
     headers: HashMap<String, Vec2>,
-    /// Where each node's sockets were when it was drawn with them last, and what is seen of the one being drawn.
+    /// Where each node's sockets were when it was drawn with them last.
     seen: HashMap<String, outline::Seen>,
+    /// What is seen of the node that is being drawn.
     seeing: outline::Seeing,
     /// The wire that is being dragged, and the sockets that it may end in, by node.
     wire: Option<Dangling>,
+    /// The place of the socket that it hangs from among the node's, as snarl counts them.
+    wire_from: Option<usize>,
     fits: HashMap<String, Vec<String>>,
     wire_now: Option<Dangling>,
     /// The socket under the pointer that does not take the wire.
@@ -119,6 +122,7 @@ impl Default for Canvas {
             seen: HashMap::new(),
             seeing: outline::Seeing::default(),
             wire: None,
+            wire_from: None,
             fits: HashMap::new(),
             wire_now: None,
             refusing: None,
@@ -132,7 +136,7 @@ impl Default for Canvas {
             wheel: None,
             wheel_until: 0.0,
         };
-        Self { snarl: Snarl::new(), ids: HashMap::new(), revision: None, let_go: 0, state }
+        Self { snarl: Snarl::new(), ids: HashMap::new(), revision: None, serial: 0, state }
     }
 }
 
@@ -145,8 +149,9 @@ impl Canvas {
     /// Shows the graph, and pushes what is done to it.
     pub fn show(&mut self, ui: &mut Ui, shown: &mut Shown<'_>) {
         self.sync(shown.session, shown.sockets);
-        if self.state.wire.as_ref().is_some_and(|wire| !self.ids.contains_key(&wire.node)) {
-            self.let_go();
+        let hangs_from = self.state.wire.as_ref().map(|wire| gestures::place_of(wire, shown.sockets));
+        if hangs_from.is_some_and(|place| place != self.state.wire_from) {
+            self.let_go(ui.ctx());
         }
         // Nodes may have been selected elsewhere, in the side panel say: what is deleted then is they alone. An undo may
         // have taken away what was selected.
@@ -172,7 +177,11 @@ impl Canvas {
         boxes::interact(ui, layer, &mut self.state, shown);
         gestures::background(ui, &background, modifiers, &mut self.state, shown);
         gestures::say_why(ui, &self.state, shown);
+        let held = self.state.wire.is_some();
         self.state.follow_wire(shown);
+        if held && self.state.wire.is_none() && ui.input(|input| input.pointer.primary_down()) {
+            self.let_go(ui.ctx());
+        }
         crisp::text(ui.ctx(), layer, self.state.to_global.scaling);
         if self.state.look.is_some() {
             ui.ctx().request_repaint();
@@ -197,20 +206,27 @@ impl Canvas {
 
     /// Forgets the graph that was shown, for another one.
     pub fn reset(&mut self) {
-        let before = std::mem::take(self);
-        (self.let_go, self.state.id) = (before.let_go, before.state.id);
-        if before.state.wire.is_some() {
-            self.let_go();
+        let serial = self.serial;
+        *self = Self { serial, ..Self::default() };
+        self.renew();
+    }
+
+    /// Lets go of the wire that is held: snarl would look for the socket that it hangs from where that is gone. The view
+    /// and the keyboard stay where they are.
+    fn let_go(&mut self, ctx: &egui::Context) {
+        let focused = self.focused(ctx).cloned();
+        self.renew();
+        self.state.wire = None;
+        self.state.fits.clear();
+        self.state.look.get_or_insert(Look::Pan(Vec2::ZERO));
+        if let Some(node) = focused {
+            self.take_keyboard(&node, ctx);
         }
     }
 
-    /// Lets go of the wire that is held. Snarl would draw it on from a node that is gone, and keeps what it knows of it by
-    /// its id: it takes another one.
-    fn let_go(&mut self) {
-        self.let_go += 1;
-        self.state.id = Id::new(("studio canvas", self.let_go));
-        self.state.wire = None;
-        self.state.fits.clear();
+    fn renew(&mut self) {
+        self.serial += 1;
+        self.state.id = Id::new(("studio canvas", self.serial));
     }
 
     /// Width and height of each node as drawn last, by name.
@@ -237,6 +253,12 @@ impl Canvas {
     pub fn pointer(&self, ctx: &egui::Context) -> Pos2 {
         let over = ctx.input(|input| input.pointer.latest_pos()).filter(|at| self.state.screen.contains(*at));
         over.unwrap_or_else(|| self.state.screen.center())
+    }
+
+    /// The id of the layer that it is drawn on, moved and scaled.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.state.id
     }
 
     /// How much larger than at 100 % it is shown.

@@ -40,18 +40,23 @@ pub(super) struct Seen {
 /// What is seen of a node while it is drawn, in canvas points.
 #[derive(Debug, Default)]
 pub(super) struct Seeing {
-    /// Heights of the sockets' middles: those of the inputs, those of the outputs.
+    /// Heights of the inputs' middles.
     pub inputs: Vec<f32>,
+    /// Heights of the outputs' middles.
     pub outputs: Vec<f32>,
     /// Lower edge of the node's lower part.
     pub bottom: f32,
+    /// Width of the widest input with its texts; 0 where none were drawn.
+    pub left: f32,
+    /// Width of the widest output with its texts; 0 where none were drawn.
+    pub right: f32,
 }
 
 impl State {
     /// The nodes that are seen from afar in this frame: all where the canvas is small, else those out of sight whose wires
-    /// are, too.
+    /// are, too. Collapsed nodes never are: they have little to draw.
     pub(super) fn seen_from_afar(&self, shown: &Shown<'_>) -> HashSet<String> {
-        if self.wire.is_some() || self.wire_now.is_some() {
+        if self.wire.is_some() {
             return HashSet::new();
         }
         let mut afar: HashSet<&str> = shown.session.document().nodes.keys().map(String::as_str).collect();
@@ -87,8 +92,12 @@ impl State {
 
 impl View<'_, '_> {
     /// Takes note of where the sockets of a node are that was just drawn with them.
-    pub(super) fn see(&mut self, node: &str, rect: Rect) {
-        let Seeing { inputs, outputs, bottom } = std::mem::take(&mut self.state.seeing);
+    pub(super) fn see(&mut self, ui: &Ui, node: &str, rect: Rect) {
+        let Seeing { inputs, outputs, bottom, left, right } = std::mem::take(&mut self.state.seeing);
+        // What is drawn without its texts keeps the room that they had.
+        if let Some(reserved) = self.state.reserved.get_mut(node) {
+            reserved.x = reserved.x.max(left + right + ui.spacing().item_spacing.x);
+        }
         let position = self.position(node);
         let margin = f32::from(SIDE) + pins::SOCKET / 2.0;
         let collapsed = self.shown.session.is_collapsed(node);
@@ -100,13 +109,11 @@ impl View<'_, '_> {
             outputs: at(rect.right() - margin, outputs),
             bottom: bottom - position.y,
         };
-        match self.state.seen.get_mut(node) {
-            Some(seen) => {
-                let settled = seen.outline == outline && seen.collapsed == collapsed;
-                *seen = Seen { outline, settled, collapsed };
-            }
-            None => drop(self.state.seen.insert(node.to_owned(), Seen { outline, settled: false, collapsed })),
-        }
+        let before = self.state.seen.get(node);
+        let is_as_before = before.is_some_and(|seen| seen.outline == outline && seen.collapsed == collapsed);
+        // A frame that is drawn twice tells nothing by being alike.
+        let settled = is_as_before && !ui.ctx().will_discard();
+        self.state.seen.insert(node.to_owned(), Seen { outline, settled, collapsed });
     }
 
     /// What is below the header of a node that is seen from afar: dots for its sockets, at the size that it has close by.

@@ -12,6 +12,9 @@ use egui_snarl::ui::{PinWireInfo, SnarlPin, SnarlStyle, WireStyle};
 /// Height of a row.
 pub(super) const ROW: f32 = 18.0;
 
+/// The most texts beside a socket: its name, and what flowed last.
+const TEXTS: usize = 2;
+
 /// Size of a socket.
 pub(super) const SOCKET: f32 = 11.0;
 
@@ -106,11 +109,17 @@ impl View<'_, '_> {
         let full = self.is_full(node);
         let colour = colour(socket, colours);
         let part = self.part(node, socket, is_output);
-        if full {
-            self.caption(ui, node, socket, is_output, part);
+        let texts = if full {
+            let texts = self.caption(ui, node, socket, is_output, part);
+            let wide = if is_output { &mut self.state.seeing.right } else { &mut self.state.seeing.left };
+            *wide = wide.max(ui.min_rect().width());
+            texts
         } else {
             ui.allocate_space(vec2(1.0, ROW));
-        }
+            1
+        };
+        // The socket's id hangs on how many came before it: a wire would be lost where a text comes or goes.
+        ui.skip_ahead_auto_ids(TEXTS - texts);
         // Snarl gives the socket the id that comes next.
         let id = ui.next_auto_id();
         if ui.ctx().is_being_dragged(id) {
@@ -135,7 +144,9 @@ impl View<'_, '_> {
         }
     }
 
-    fn caption(&self, ui: &mut Ui, node: &str, socket: &Socket, is_output: bool, part: Part) {
+    /// The texts beside a socket; how many there are.
+    fn caption(&self, ui: &mut Ui, node: &str, socket: &Socket, is_output: bool, part: Part) -> usize {
+        let mut texts = 1;
         let colours = theme::of(ui);
         ui.set_min_height(ROW);
         let colour = match part {
@@ -150,11 +161,13 @@ impl View<'_, '_> {
             let brief = kinds::brief(value);
             if !brief.is_empty() {
                 ui.label(RichText::new(brief).small().color(colours.dim));
+                texts = TEXTS;
             }
         }
         if label.contains_pointer() && !ui.input(|input| input.pointer.any_down()) {
             label.on_hover_ui(|ui| self.hint(ui, node, socket, is_output));
         }
+        texts
     }
 
     fn hint(&self, ui: &mut Ui, node: &str, socket: &Socket, is_output: bool) {

@@ -195,7 +195,7 @@ impl SnarlViewer<String> for View<'_, '_> {
                 ui.painter().rect_stroke(rect.expand(3.0), 8.0, Stroke::new(1.5, colour), StrokeKind::Outside);
             }
             if !self.afar.contains(&node) {
-                self.see(&node, rect);
+                self.see(ui, &node, rect);
             }
             self.state.rects.insert(node, rect);
         }
