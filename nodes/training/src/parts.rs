@@ -12,7 +12,7 @@ use crate::stages::language::Eyes;
 use candle_core::{DType, Device};
 use mgie_clip::{Processor, TextTower, Tower, TowerConfig, VisionTower};
 use mgie_diffusion::config::Config;
-use mgie_diffusion::schedule::{Prediction, Schedule};
+use mgie_diffusion::schedule::{Prediction, Schedule, Spacing};
 use mgie_diffusion::unet::UnetConfig;
 use mgie_diffusion::vae::{Decoder, Encoder, VaeConfig};
 use mgie_plugin_api::{Failure, Run};
@@ -114,6 +114,7 @@ pub fn diffusion(models: &Path) -> Result<(UnetConfig, VaeConfig, NoiseSchedule)
         prediction: schedule.prediction()?.unwrap_or(Prediction::Epsilon),
         scaling: vae.scaling_factor,
         timesteps: Timesteps::All(0.0),
+        spacing: schedule.spacing(Spacing::Linspace)?,
     };
     Ok((unet, vae, noise))
 }

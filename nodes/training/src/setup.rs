@@ -4,6 +4,7 @@ use crate::optimizer::Settings;
 use crate::stages::edit::{NoiseSchedule, Timesteps};
 use crate::trainer::Plan;
 use candle_core::{DType, Device};
+use mgie_diffusion::schedule::Spacing;
 use mgie_plugin_api::{Domain, Failure, NodeDescription, Run, kind};
 use mgie_weights::device::{self, Layers};
 use std::path::PathBuf;
@@ -119,9 +120,19 @@ pub fn with_noise(description: NodeDescription) -> NodeDescription {
 /// The timesteps that were chosen by [`with_noise`]'s parameters.
 ///
 /// # Errors
-/// Parameters that are not there.
+/// Both of them at once, or few steps of a scheduler whose timesteps do not begin at the noisy end.
 pub fn timesteps(run: &Run, schedule: &NoiseSchedule) -> Result<Timesteps, Failure> {
-    Ok(Timesteps::of(run.count("few_steps")?, run.float("high_noise")?, schedule.alphas_cumprod.len()))
+    let (steps, high_noise) = (run.count("few_steps")?, run.float("high_noise")?);
+    if steps > 0 && high_noise > 0.0 {
+        return Err(Failure::parameter("few_steps", "0 where high_noise is not", steps.to_string())
+            .remedy("set one of the two to 0: few steps are drawn all alike"));
+    }
+    if steps > 0 && schedule.spacing != Spacing::Trailing {
+        let found = format!("{steps}, with a scheduler of another spacing");
+        return Err(Failure::parameter("few_steps", "a scheduler with timestep_spacing `trailing`", found)
+            .remedy("set it to 0, or write trailing into scheduler/scheduler_config.json"));
+    }
+    Ok(Timesteps::of(steps, high_noise, schedule.alphas_cumprod.len()))
 }
 
 /// A node's parameters, read.

@@ -5,7 +5,7 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use mgie_diffusion::config::Config;
-use mgie_diffusion::schedule::{Prediction, Schedule};
+use mgie_diffusion::schedule::{Prediction, Schedule, Spacing};
 use mgie_diffusion::unet::{Unet, UnetConfig};
 use mgie_edit_head::EditHead;
 use mgie_mllm::config::LlavaConfig;
@@ -108,6 +108,7 @@ impl Model {
                 prediction,
                 scaling: 1.0,
                 timesteps: Timesteps::All(0.0),
+                spacing: Spacing::Linspace,
             },
             conversations: conversations.collect(),
             features: goldens.tensor("input/features"),

@@ -4,7 +4,7 @@
 use super::{draw, uniform};
 use crate::latents::Latents;
 use candle_core::{DType, Device, Result, Tensor};
-use mgie_diffusion::schedule::{Prediction, trailing};
+use mgie_diffusion::schedule::{Prediction, Spacing, trailing};
 use mgie_diffusion::unet::Unet;
 
 /// The null conditioning stands in below this share of u.
@@ -23,6 +23,8 @@ pub struct NoiseSchedule {
     pub scaling: f64,
     /// How timesteps are drawn.
     pub timesteps: Timesteps,
+    /// Which timesteps a sampler visits.
+    pub spacing: Spacing,
 }
 
 /// Which timesteps the UNet is trained at.
@@ -167,12 +169,13 @@ pub fn edit_loss(
 mod tests {
     use super::{Draws, NoiseSchedule, Timesteps};
     use candle_core::Device;
-    use mgie_diffusion::schedule::Prediction;
+    use mgie_diffusion::schedule::{Prediction, Spacing};
 
     /// 4,000 timesteps of 1,000.
     fn drawn(timesteps: Timesteps) -> Vec<usize> {
         let alphas_cumprod = vec![0.5; 1000];
-        let schedule = NoiseSchedule { alphas_cumprod, prediction: Prediction::Velocity, scaling: 1.0, timesteps };
+        let (prediction, spacing) = (Prediction::Velocity, Spacing::Trailing);
+        let schedule = NoiseSchedule { alphas_cumprod, prediction, scaling: 1.0, timesteps, spacing };
         Draws::at(1, 0, 0, &[4000, 1, 1, 1], &schedule, &Device::Cpu).unwrap().timesteps
     }
 

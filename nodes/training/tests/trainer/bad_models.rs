@@ -87,6 +87,26 @@ fn half_precision_on_the_cpu_is_refused() {
 }
 
 #[test]
+fn few_steps_go_with_trailing_timesteps_and_not_with_a_choice_of_noise() {
+    let (models, dataset) = (miniature(), scenes(1));
+    with_one_text_tower(models.path());
+    for id in ["training.denoiser", "training.mgie"] {
+        for (changes, said) in [
+            (json!({ "few_steps": 2 }), "trailing"),
+            (json!({ "few_steps": 2, "high_noise": 3.0 }), "0 where high_noise is not"),
+        ] {
+            let failure = fails(id, models.path(), dataset.path(), changes);
+            assert_eq!(
+                (failure.kind, failure.place.as_str()),
+                (FailureKind::Parameter, "few_steps"),
+                "{id}: {failure}"
+            );
+            assert!(failure.to_string().contains(said), "{id}: {failure}");
+        }
+    }
+}
+
+#[test]
 fn texts_that_are_empty_or_missing_are_told_before_training() {
     let models = miniature();
     with_one_text_tower(models.path());
