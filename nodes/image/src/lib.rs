@@ -1,4 +1,4 @@
-//! Image nodes: load, save, resize, centre crop, constant, merge and contact sheet; and the resampling that they share
+//! Image nodes: load, save, resize, centre crop, constant, merge, difference key and contact sheet; and the resampling that they share
 //! with the models' image processors.
 //!
 //! Reading order: [`picture`] (a picture in memory), [`resample`] (Pillow's numbers) and [`fit`], [`decode`] and
@@ -10,6 +10,7 @@ mod center_crop;
 mod choice;
 mod constant;
 pub mod decode;
+pub mod difference_key;
 pub mod encode;
 pub mod fit;
 mod jpeg_end;
@@ -35,5 +36,6 @@ pub fn plugin() -> Plugin {
         .node(center_crop::definition())
         .node(constant::definition())
         .node(merge::definition())
+        .node(difference_key::definition())
         .node(sheet::definition())
 }

@@ -12,6 +12,9 @@ use crate::stages::language::Eyes;
 use candle_core::{DType, Device, Tensor};
 use mgie_diffusion::unet::{Unet, UnetConfig};
 use mgie_edit_head::EditHead;
+use mgie_image::blur;
+use mgie_image::difference_key::DifferenceKey;
+use mgie_image::merge::merged;
 use mgie_image::picture::Picture;
 use mgie_mllm::config::LlavaConfig;
 use mgie_mllm::generate::{Onlooker, Rules};
@@ -47,6 +50,9 @@ pub struct Answering {
     /// No run of so many tokens comes twice; 0 for no such rule.
     pub no_repeat_ngram: usize,
 }
+
+/// Feather of the mask by which a picture's own pixels are kept, as the small model's graph has it.
+const FEATHER: f64 = 1.0;
 
 /// An edited picture, and what the language model said where there is one.
 pub struct Edited {
@@ -128,7 +134,7 @@ impl Editor {
         Ok(Self { parameters, language, reader, unet, studio, answering })
     }
 
-    /// Edits the pictures of `examples`, cut to squares of `side`; the seed of the data set's first is `seed`, each next
+    /// Edits the pictures of `examples`, cut to squares of `side`; where `keep` is set, [`kept`] of them. The seed of the data set's first is `seed`, each next
     /// one's is one more.
     ///
     /// # Errors
@@ -141,6 +147,7 @@ impl Editor {
         side: usize,
         seed: u64,
         sampling: &Sampling,
+        keep: bool,
     ) -> Result<Vec<Edited>, Failure> {
         let entries = examples.iter().filter_map(|example| dataset.entries().get(*example));
         let instructions: Vec<&str> = entries.map(|entry| entry.instruction.as_str()).collect();
@@ -151,7 +158,9 @@ impl Editor {
         let unet = self.parameters.weights(DType::F32).load(|w| Unet::new(&w.pp("unet"), &self.unet))?;
         let both = (&conditioning, &null);
         let pictures = self.studio.edit(&unet, &sources, &seeds, both, sampling, &|| run.check_cancelled())?;
-        Ok(pictures.into_iter().zip(texts).map(|(picture, text)| Edited { picture, text }).collect())
+        let pictures = pictures.into_iter().zip(&sources);
+        let pictures = pictures.map(|(edit, source)| if keep { kept(source, &edit) } else { edit });
+        Ok(pictures.zip(texts).map(|(picture, text)| Edited { picture, text }).collect())
     }
 
     /// Conditioning and null conditioning, `[examples, tokens, width]` and `[1, tokens, width]`, and the texts.
@@ -195,7 +204,47 @@ impl Editor {
     }
 }
 
+/// The picture's own pixels where the edit (RGB, 8 bits) leaves it alone: what `image.difference_key` and `image.merge` make
+/// of the two with their defaults and a feather of 1 px.
+pub fn kept(source: &Picture, edit: &[u8]) -> Vec<u8> {
+    let samples = edit.iter().map(|sample| f32::from(*sample) / 255.0).collect();
+    let edit = Picture { samples, bit_depth: 8, ..*source };
+    let mask = DifferenceKey::default().mask(source.clone(), edit.clone());
+    let mask = blur::gaussian(&mask, source.width, source.height, FEATHER);
+    let kept = merged(source.clone(), edit, &mask).samples;
+    kept.into_iter().map(|sample| (sample.clamp(0.0, 1.0) * 255.0).round_ties_even() as u8).collect()
+}
+
 /// A text as the data sets have it: without the full stop that people are shown.
 fn bare(text: &str) -> &str {
     text.trim().trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Picture, kept};
+
+    #[test]
+    fn a_picture_keeps_its_own_pixels_where_the_edit_leaves_it_alone() {
+        let (side, channels) = (48, 3);
+        let samples: Vec<u8> = (0..side * side * channels).map(|i| 64 + (i * 37 % 96) as u8).collect();
+        let source = Picture {
+            width: side,
+            height: side,
+            channels,
+            bit_depth: 8,
+            samples: samples.iter().map(|sample| f32::from(*sample) / 255.0).collect(),
+        };
+        // A little off all over, and black from the middle on.
+        let place = |i: usize| i / channels % side;
+        let off = |(i, sample): (usize, &u8)| if place(i) < side / 2 { sample + 3 } else { 0 };
+        let edit: Vec<u8> = samples.iter().enumerate().map(off).collect();
+        for (i, found) in kept(&source, &edit).into_iter().enumerate() {
+            match place(i) {
+                column if column < side / 2 - 8 => assert_eq!(found, samples[i], "column {column}"),
+                column if column > side / 2 + 2 => assert_eq!(found, 0, "column {column}"),
+                _ => {}
+            }
+        }
+    }
 }

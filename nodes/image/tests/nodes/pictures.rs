@@ -145,10 +145,45 @@ fn strict_refuses_sizes_that_differ_and_a_mask_with_nan_is_named() {
 }
 
 #[test]
+fn keyed_and_merged_a_photo_keeps_its_own_pixels_where_the_edit_leaves_it_alone() {
+    let photo = noise(64, 48, 3, 8);
+    let mut edit = photo.clone();
+    for (i, sample) in edit.samples.iter_mut().enumerate() {
+        let (x, y) = (i / 3 % 64, i / 3 / 64);
+        // The edit's own noise all over, and a white square.
+        *sample += if (i / 3) % 2 == 0 { 0.02 } else { -0.02 };
+        if (20..40).contains(&x) && (16..32).contains(&y) {
+            *sample = 1.0;
+        }
+    }
+    let wired = [("a", &photo), ("b", &edit)].map(|(name, image)| (name, image.clone().into_value().unwrap()));
+    let mask = picture(&run("image.difference_key", json!({}), wired.to_vec()).unwrap(), "mask");
+    assert_eq!((mask.width, mask.height, mask.channels), (64, 48, 1));
+    let result = merge(&photo, &edit, &mask, json!({}));
+    for (i, &found) in result.samples.iter().enumerate() {
+        let (x, y) = (i / 3 % 64, i / 3 / 64);
+        if (24..36).contains(&x) && (20..28).contains(&y) {
+            assert!(found > 0.99, "column {x}, row {y}: {found} within the square");
+        } else if !(10..50).contains(&x) || !(6..42).contains(&y) {
+            assert_eq!(found, photo.samples[i], "column {x}, row {y}, far from it");
+        }
+    }
+    let (small, mut broken) = (noise(8, 16, 3, 8), photo.clone());
+    broken.samples[4] = f32::NAN;
+    for (other, said) in
+        [(small, "input `b`: expected the size of A, 64×48, found 8×16; bring one"), (broken, "found NaN at column 1")]
+    {
+        let wired = [("a", &photo), ("b", &other)].map(|(name, image)| (name, image.clone().into_value().unwrap()));
+        let failure = run("image.difference_key", json!({}), wired.to_vec()).unwrap_err().to_string();
+        assert!(failure.contains(said), "{failure}");
+    }
+}
+
+#[test]
 fn the_plugin_says_what_it_holds() {
     let manifest = mgie_image::plugin().manifest();
     let ids: Vec<_> = manifest.nodes.iter().map(|node| node.id.as_str()).collect();
-    let expected = ["load", "save", "resize", "center_crop", "constant", "merge", "sheet"];
+    let expected = ["load", "save", "resize", "center_crop", "constant", "merge", "difference_key", "sheet"];
     assert_eq!(ids, expected.map(|name| format!("image.{name}")));
     let with_effects: Vec<_> = manifest.nodes.iter().filter(|node| node.side_effect).map(|node| &node.id).collect();
     assert_eq!(with_effects, ["image.save"]);

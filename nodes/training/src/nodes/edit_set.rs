@@ -70,6 +70,12 @@ pub fn definition() -> NodeDefinition {
         Domain::Integer { default: 3, hard: [0, 100], soft: [0, 10] },
         "No run of so many tokens comes twice in question and answer; 0 for no such rule.",
     );
+    let description = description.parameter(
+        "keep",
+        "Keep the unchanged",
+        Domain::Boolean { default: false },
+        "Keeps the picture's own pixels where the edit leaves it alone, as image.difference_key and image.merge do it.",
+    );
     let description = with_side(description);
     let description = device::with_parameters(description, "Computed in f32; auto or f32.")
         .output("folder", "Folder", kind::TEXT, "The folder with the edits.")
@@ -99,18 +105,20 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
     let name = run.string("method")?;
     let method = Method::ALL.into_iter().find(|(known, _)| *known == name).map_or(Method::Mgie, |(_, method)| method);
     let (models, mgie, lgie) = (run.path("models")?, run.string("mgie")?, run.string("lgie")?);
+    let keep = run.boolean("keep")?;
     let editor = Editor::load(&models, method, mgie, lgie, &device, answering)?;
     let weights = weights_of(&models, method, mgie, lgie);
     let weights = fingerprint(&weights.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &[])?;
     make_folder(&folder)?;
-    check_made(
-        &folder.join(MADE),
-        &json!({
-            "method": name, "mgie": mgie, "lgie": lgie, "weights": weights, "side": side, "seed": seed,
-            "steps": sampling.steps, "guidance": sampling.guidance, "sampler": sampling.sampler,
-            "image_guidance": sampling.image_guidance, "no_repeat_ngram": answering.no_repeat_ngram,
-        }),
-    )?;
+    let mut made = json!({
+        "method": name, "mgie": mgie, "lgie": lgie, "weights": weights, "side": side, "seed": seed,
+        "steps": sampling.steps, "guidance": sampling.guidance, "sampler": sampling.sampler,
+        "image_guidance": sampling.image_guidance, "no_repeat_ngram": answering.no_repeat_ngram,
+    });
+    if keep {
+        made["keep"] = json!(true);
+    }
+    check_made(&folder.join(MADE), &made)?;
 
     let examples: Vec<usize> = (0..run.count("count")?.min(dataset.len())).collect();
     let list = folder.join("edits.json");
@@ -125,7 +133,7 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
         run.progress(done.len() as u64, examples.len() as u64, "editing");
         let edited: Vec<Vec<Edited>> = some
             .par_chunks(TOGETHER)
-            .map(|part| editor.edit(run, &dataset, part, side, seed, &sampling))
+            .map(|part| editor.edit(run, &dataset, part, side, seed, &sampling, keep))
             .collect::<Result<_, Failure>>()?;
         for (example, Edited { picture, text }) in some.iter().zip(edited.into_iter().flatten()) {
             let name = name_of(example);
