@@ -70,6 +70,7 @@ pub struct Editor {
     unet: UnetConfig,
     studio: Studio,
     answering: Answering,
+    keeps: bool,
 }
 
 /// Ends a generation when the run is cancelled.
@@ -131,10 +132,16 @@ impl Editor {
             let llava = parameters.weights(DType::F32).load(|w| Llava::new(config, tokenizer, &w.pp("llava")))?;
             language = Some((llava, eyes));
         }
-        Ok(Self { parameters, language, reader, unet, studio, answering })
+        Ok(Self { parameters, language, reader, unet, studio, answering, keeps: false })
     }
 
-    /// Edits the pictures of `examples`, cut to squares of `side`; where `keep` is set, [`kept`] of them. The seed of the data set's first is `seed`, each next
+    /// Whether the pictures keep their own pixels where the edits leave them alone; see [`kept`].
+    #[must_use]
+    pub fn keeping(self, keeps: bool) -> Self {
+        Self { keeps, ..self }
+    }
+
+    /// Edits the pictures of `examples`, cut to squares of `side`. The seed of the data set's first is `seed`, each next
     /// one's is one more.
     ///
     /// # Errors
@@ -147,7 +154,6 @@ impl Editor {
         side: usize,
         seed: u64,
         sampling: &Sampling,
-        keep: bool,
     ) -> Result<Vec<Edited>, Failure> {
         let entries = examples.iter().filter_map(|example| dataset.entries().get(*example));
         let instructions: Vec<&str> = entries.map(|entry| entry.instruction.as_str()).collect();
@@ -159,7 +165,7 @@ impl Editor {
         let both = (&conditioning, &null);
         let pictures = self.studio.edit(&unet, &sources, &seeds, both, sampling, &|| run.check_cancelled())?;
         let pictures = pictures.into_iter().zip(&sources);
-        let pictures = pictures.map(|(edit, source)| if keep { kept(source, &edit) } else { edit });
+        let pictures = pictures.map(|(edit, source)| if self.keeps { kept(source, &edit) } else { edit });
         Ok(pictures.zip(texts).map(|(picture, text)| Edited { picture, text }).collect())
     }
 

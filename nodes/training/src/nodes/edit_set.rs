@@ -106,7 +106,7 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
     let method = Method::ALL.into_iter().find(|(known, _)| *known == name).map_or(Method::Mgie, |(_, method)| method);
     let (models, mgie, lgie) = (run.path("models")?, run.string("mgie")?, run.string("lgie")?);
     let keep = run.boolean("keep")?;
-    let editor = Editor::load(&models, method, mgie, lgie, &device, answering)?;
+    let editor = Editor::load(&models, method, mgie, lgie, &device, answering)?.keeping(keep);
     let weights = weights_of(&models, method, mgie, lgie);
     let weights = fingerprint(&weights.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &[])?;
     make_folder(&folder)?;
@@ -133,7 +133,7 @@ fn edit_set(run: &Run) -> Result<Outputs, Failure> {
         run.progress(done.len() as u64, examples.len() as u64, "editing");
         let edited: Vec<Vec<Edited>> = some
             .par_chunks(TOGETHER)
-            .map(|part| editor.edit(run, &dataset, part, side, seed, &sampling, keep))
+            .map(|part| editor.edit(run, &dataset, part, side, seed, &sampling))
             .collect::<Result<_, Failure>>()?;
         for (example, Edited { picture, text }) in some.iter().zip(edited.into_iter().flatten()) {
             let name = name_of(example);
