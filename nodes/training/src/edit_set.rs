@@ -141,8 +141,8 @@ impl Editor {
         Self { keeps, ..self }
     }
 
-    /// Edits the pictures of `examples`, cut to squares of `side`. The seed of the data set's first is `seed`, each next
-    /// one's is one more.
+    /// Edits the pictures of `examples`, cut to squares of `side`. The seed of the data set's first is `seed`, each next one's
+    /// is one more.
     ///
     /// # Errors
     /// A picture that cannot be read, cancelled, no memory.
