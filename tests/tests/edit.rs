@@ -90,6 +90,38 @@ fn the_built_in_model_edits_what_only_the_picture_tells() {
     }
 }
 
+/// The instructions that README names, as the language model puts them: each says what is to become of what.
+#[test]
+fn the_built_in_model_understands_what_readme_says_that_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = repository().join("graphs/photos/scene.png").display().to_string();
+    let readme: Vec<String> = std::fs::read_to_string(repository().join("README.md"))
+        .unwrap()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let readme = readme.join(" ");
+    for (instruction, words) in [
+        ("make it night", ["night", "darker"].as_slice()),
+        ("make it warmer", &["whole picture", "warmer"]),
+        ("make it black and white", &["whole picture", "black and white"]),
+        ("change the background to a desert", &["background", "sunset", "desert"]),
+        ("paint the triangle green", &["white triangle", "top right", "green"]),
+        ("make the biggest one blue", &["yellow circle", "bottom right", "blue"]),
+        ("make the circle match the square", &["yellow circle", "bottom right", "white"]),
+    ] {
+        assert!(readme.contains(&format!("\"{instruction}\"")), "README does not name {instruction:?}");
+        let output = mgie(folder.path())
+            .env_remove("MGIE_MODELS")
+            .args(["edit", &scene, instruction, "-o", "out.png"])
+            .output()
+            .unwrap();
+        let told = stderr(&output);
+        let understood = told.lines().find_map(|line| line.strip_prefix("as the language model put it: "));
+        assert!(understood.is_some_and(|text| words.iter().all(|word| text.contains(word))), "{instruction}: {told}");
+    }
+}
+
 #[test]
 fn a_saved_picture_carries_its_graph_and_opens_as_one() {
     let folder = tempfile::tempdir().unwrap();
