@@ -228,7 +228,17 @@ fn bare(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Picture, kept};
+    use super::{DifferenceKey, FEATHER, Picture, kept};
+    use mgie_plugin_api::serde_json::{Value, from_str, json};
+
+    #[test]
+    fn what_is_kept_is_what_the_small_models_graph_keeps() {
+        let graph: Value = from_str(include_str!("../../../graphs/small/edit.json")).expect("a graph");
+        let DifferenceKey { blur, tolerance, softness } = DifferenceKey::default();
+        let expected = json!({ "tolerance": tolerance, "softness": softness, "blur": blur });
+        assert_eq!(graph["nodes"]["changed"]["params"], expected);
+        assert_eq!(graph["nodes"]["keep"]["params"], json!({ "feather": FEATHER }));
+    }
 
     #[test]
     fn a_picture_keeps_its_own_pixels_where_the_edit_leaves_it_alone() {

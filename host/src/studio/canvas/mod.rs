@@ -72,6 +72,8 @@ struct State {
     screen: Rect,
     viewport: Rect,
     look: Option<Look>,
+    /// The nodes of which only the header is shown.
+    collapsed: HashSet<String>,
     /// Nodes as they were drawn last, in canvas points.
     rects: HashMap<String, Rect>,
     /// The size of a node's lower part when it was last drawn in full: what is not drawn keeps its place.
@@ -116,6 +118,7 @@ impl Default for Canvas {
             screen: Rect::ZERO,
             viewport: Rect::ZERO,
             look: Some(Look::Everything),
+            collapsed: HashSet::new(),
             rects: HashMap::new(),
             reserved: HashMap::new(),
             headers: HashMap::new(),

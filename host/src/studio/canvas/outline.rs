@@ -80,7 +80,7 @@ impl State {
         let Some(Seen { outline, settled: true, collapsed: false }) = self.seen.get(name) else { return false };
         let Some(sockets) = shown.sockets.get(name) else { return false };
         let as_many = outline.inputs.len() == sockets.inputs.len() && outline.outputs.len() == sockets.outputs.len();
-        as_many && self.reserved.contains_key(name) && !shown.session.is_collapsed(name)
+        as_many && self.reserved.contains_key(name) && !self.collapsed.contains(name)
     }
 
     /// Whether a wire between two nodes may be in sight: its curve leaves their surroundings by no more than its reach.
@@ -100,7 +100,7 @@ impl View<'_, '_> {
         }
         let position = self.position(node);
         let margin = f32::from(SIDE) + pins::SOCKET / 2.0;
-        let collapsed = self.shown.session.is_collapsed(node);
+        let collapsed = self.state.collapsed.contains(node);
         // Of a collapsed node, all wires lead to the header.
         let height = |y: f32| if collapsed { rect.center().y } else { y };
         let at = |x: f32, heights: Vec<f32>| heights.into_iter().map(|y| pos2(x, height(y)) - position).collect();

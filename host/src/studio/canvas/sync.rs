@@ -27,13 +27,14 @@ impl Canvas {
             self.state.headers.remove(&name);
             self.state.seen.remove(&name);
         }
+        self.state.collapsed = document.nodes.keys().filter(|name| session.is_collapsed(name)).cloned().collect();
         for name in document.nodes.keys() {
             let [x, y] = session.position(name);
             let position = Pos2::new(x, y);
             let id = *self.ids.entry(name.clone()).or_insert_with(|| self.snarl.insert_node(position, name.clone()));
             if let Some(node) = self.snarl.get_node_info_mut(id) {
                 node.pos = position;
-                node.open = !session.is_collapsed(name);
+                node.open = !self.state.collapsed.contains(name);
             }
         }
         let wanted = self.wires(session, sockets);
